@@ -1,0 +1,149 @@
+import { ENVIRONMENTS, SUBGRAPH_NAMES, type SubgraphName } from '@bridgework/schema';
+import { z } from 'zod';
+
+/**
+ * The only reader of process.env. Each process reads its own table of settings, parsed and frozen at start; everything
+ * that is wrong or missing is named at once. docs/operator-guide.md is compared with these tables.
+ */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where a subgraph is reached: a unix socket's path or an HTTP origin. */
+export type Address =
+  | { readonly kind: 'socket'; readonly path: string }
+  | { readonly kind: 'http'; readonly origin: URL };
+
+const address = z.string().transform((text, issue): Address => {
+  if (text.startsWith('unix:')) return { kind: 'socket', path: text.slice('unix:'.length) };
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return { kind: 'http', origin: new URL(text) };
+  issue.addIssue({ code: 'custom', message: 'is neither unix:/path nor http(s)://host:port' });
+  return z.NEVER;
+});
+const port = z.coerce.number().int().min(0).max(65_535);
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== ''),
+);
+/** `<key id>:<base64>`, so that keys can be rotated. */
+const keyed = z.string().regex(/^[A-Za-z0-9_-]+:[A-Za-z0-9+/=,:_-]+$/, 'has the form <key id>:<base64>');
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+const everywhere = {
+  CLINIC_ENV: z.enum(ENVIRONMENTS),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+};
+const subgraphAddresses = {
+  APPOINTMENT_URL: address,
+  BILLING_URL: address,
+  INVENTORY_URL: address,
+  INTEGRATION_URL: address,
+};
+
+const gatewaySettings = z.object({
+  ...everywhere,
+  ...subgraphAddresses,
+  HOST: z.string().default('127.0.0.1'),
+  PORT: port.default(4000),
+  PUBLIC_URL: z.url().optional(),
+  TRUSTED_PROXIES: list.default([]),
+  DATA_DIR: z.string(),
+  CALLER_SIGNING_KEY: keyed,
+  REGISTRY_PUBLIC_KEY: keyed,
+  TOKEN_PEPPER: keyed,
+  CURSOR_KEY: keyed,
+  OIDC_ISSUER: z.string(),
+  OIDC_AUDIENCE: z.string(),
+  /** The issuer's keys: a URL, or the JSON itself as the sandbox's development issuer gives it. */
+  OIDC_JWKS: z.string(),
+  ROLE_CLAIM: z.string().default('role'),
+  REDIS_URL: z.url().optional(),
+});
+
+const subgraphHostSettings = z.object({
+  ...everywhere,
+  SUBGRAPHS: list.pipe(z.array(z.enum(SUBGRAPH_NAMES)).min(1)).default([...SUBGRAPH_NAMES]),
+  APPOINTMENT_URL: address.optional(),
+  BILLING_URL: address.optional(),
+  INVENTORY_URL: address.optional(),
+  INTEGRATION_URL: address.optional(),
+  APPOINTMENT_DATABASE_URL: z.string().optional(),
+  BILLING_DATABASE_URL: z.string().optional(),
+  INVENTORY_DATABASE_URL: z.string().optional(),
+  INTEGRATION_DATABASE_URL: z.string().optional(),
+  CALLER_PUBLIC_KEY: keyed,
+  REGISTRY_SIGNING_KEY: keyed,
+  SECRETS_KEY: keyed,
+  TOKEN_PEPPER: keyed,
+  SINGLE_MANAGER: flag.default(false),
+});
+
+const workersSettings = z.object({
+  ...everywhere,
+  WORKERS_DATABASE_URL: z.string(),
+  REDIS_URL: z.url().optional(),
+  SECRETS_KEY: keyed,
+  AUDIT_SIGNING_KEY: keyed,
+  DATA_DIR: z.string(),
+  /** Exact scheme://host:port entries that the egress guard lets through although they are not public. */
+  EGRESS_ALLOW: list.default([]),
+});
+
+export type GatewayConfig = Readonly<z.infer<typeof gatewaySettings>>;
+export type SubgraphHostConfig = Readonly<z.infer<typeof subgraphHostSettings>>;
+export type WorkersConfig = Readonly<z.infer<typeof workersSettings>>;
+
+/** What the registry (the integration subgraph) needs beyond its database. */
+export interface IntegrationSecrets {
+  readonly environment: GatewayConfig['CLINIC_ENV'];
+  /** Signs control snapshots (Ed25519). */
+  readonly registrySigningKey: string;
+  /** Encrypts webhook secrets at rest (AES-256-GCM). */
+  readonly secretsKey: string;
+  /** Keyed hash of integration tokens (HMAC-SHA-256). */
+  readonly tokenPepper: string;
+  readonly singleManager: boolean;
+}
+
+/** Throws a {@link SettingsError} that names every setting that is missing or wrong. */
+export const readGatewayConfig = (environment: Environment = process.env): GatewayConfig =>
+  read('gateway', gatewaySettings, environment);
+export const readSubgraphHostConfig = (environment: Environment = process.env): SubgraphHostConfig =>
+  read('subgraph host', subgraphHostSettings, environment);
+export const readWorkersConfig = (environment: Environment = process.env): WorkersConfig =>
+  read('workers', workersSettings, environment);
+
+/** The address setting of a subgraph, `APPOINTMENT_URL`; the gateway connects to it, the host listens on it. */
+export const addressSetting = (name: SubgraphName) => `${name.toUpperCase() as Uppercase<SubgraphName>}_URL` as const;
+/** The database setting of a subgraph, `APPOINTMENT_DATABASE_URL`: a login of that subgraph's own role. */
+export const databaseSetting = (name: SubgraphName) =>
+  `${name.toUpperCase() as Uppercase<SubgraphName>}_DATABASE_URL` as const;
+
+export class SettingsError extends Error {
+  constructor(process: string, faults: readonly string[]) {
+    super(
+      `The ${process} cannot start; its settings need attention:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
+    this.name = 'SettingsError';
+  }
+}
+
+function read<Settings extends z.ZodType>(
+  process: string,
+  settings: Settings,
+  environment: Environment,
+): Readonly<z.infer<Settings>> {
+  // An empty setting is a setting that was not given.
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const result = settings.safeParse(given);
+  if (result.success) return Object.freeze(result.data);
+  throw new SettingsError(
+    process,
+    result.error.issues.map(({ path, message }) => {
+      const name = path.join('.');
+      return given[name] === undefined ? `${name} is missing` : `${name} ${message}`;
+    }),
+  );
+}

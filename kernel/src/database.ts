@@ -1,0 +1,37 @@
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+
+/** A pool of connections under one role. */
+export type Db = PostgresJsDatabase;
+
+/** A transaction. A function that must not run outside one takes this and not {@link Db}. */
+export type Tx = Parameters<Parameters<Db['transaction']>[0]>[0];
+
+export interface Database {
+  readonly db: Db;
+  /** Closes the pool; statements under way get five seconds. */
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+  readonly maxConnections?: number;
+}
+
+/**
+ * A pool for one role. Its time-outs and connection limit stand on the role itself (schema/migrations), so a process
+ * that forgets them is held to them all the same. Column names are written snake_case.
+ */
+export function openDatabase(options: DatabaseOptions): Database {
+  const client = postgres(options.url, {
+    max: options.maxConnections ?? 8,
+    connection: { application_name: options.applicationName },
+    onnotice: () => undefined,
+  });
+  return {
+    db: drizzle(client, { casing: 'snake_case' }),
+    close: () => client.end({ timeout: 5 }),
+  };
+}

@@ -1,0 +1,37 @@
+import { type Logger as Pino, pino } from 'pino';
+
+export type Logger = Pino;
+
+/**
+ * Structured lines on standard output, one process name each. Values under these keys never reach a log: secrets, and
+ * whatever could name a patient.
+ */
+const REDACTED_KEYS = [
+  'authorization',
+  'token',
+  'secret',
+  'password',
+  'signature',
+  'jwt',
+  'cookie',
+  'full_name',
+  'fullName',
+  'displayName',
+  'display_name',
+  'phone',
+  'phone_e164',
+  'email',
+  'variables',
+  'body',
+];
+
+export function createLogger(process: string, options: { level?: string; pretty?: boolean } = {}): Logger {
+  return pino({
+    name: process,
+    level: options.level ?? 'info',
+    base: { process },
+    redact: { paths: REDACTED_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '[redacted]' },
+    formatters: { level: (label) => ({ level: label }) },
+    timestamp: pino.stdTimeFunctions.isoTime,
+  });
+}

@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { ENVIRONMENTS, SCOPE_NAMES, type Scope } from './scopes.ts';
+
+/**
+ * The contract between the registry (integration subgraph) and the gateways, outside the graph.
+ *
+ * `GET /control/stream` answers newline-delimited JSON for as long as the gateway stays: a {@link SignedSnapshot} at
+ * once and after every change, a heartbeat every two seconds. A snapshot is whole, so a gateway that missed one misses
+ * nothing. It names documents by hash; `POST /control/documents` gives the texts, which prove themselves by their hash.
+ * `POST /control/report` takes what the gateways have seen.
+ */
+const scope = z.enum(SCOPE_NAMES as [Scope, ...Scope[]]);
+
+export const ControlSnapshot = z.object({
+  /** Raised by every committed change of what is below; a gateway never goes back. */
+  generation: z.int(),
+  issued_at: z.iso.datetime(),
+  environment: z.enum(ENVIRONMENTS),
+  integrations: z.array(
+    z.object({
+      id: z.string(),
+      name: z.string(),
+      status: z.enum(['ACTIVE', 'PAUSED', 'DEPRECATED']),
+      review_due_on: z.string().nullable(),
+      review_overdue: z.boolean(),
+      /** May send query text and introspect; only ever true in the sandbox. */
+      ad_hoc: z.boolean(),
+    }),
+  ),
+  tokens: z.array(
+    z.object({
+      id: z.string(),
+      integration_id: z.string(),
+      name: z.string(),
+      /** The ten public characters of the token, by which it is found. */
+      public_id: z.string(),
+      /** Hex HMAC-SHA-256 of the whole token under the pepper `pepper_id`. */
+      secret_hash: z.string(),
+      pepper_id: z.string(),
+      scopes: z.array(scope),
+      status: z.enum(['ACTIVE', 'REVOKED']),
+      expires_at: z.iso.datetime().nullable(),
+      allowed_cidrs: z.array(z.string()),
+    }),
+  ),
+  documents: z.array(
+    z.object({
+      /** `sha256:<64 hex of the exact text>`. */
+      id: z.string(),
+      integration_id: z.string(),
+      name: z.string(),
+      /** The client's own keys for it (Relay's md5 and the like). */
+      aliases: z.array(z.string()),
+      status: z.enum(['ACTIVE', 'DEPRECATED', 'RETIRED']),
+    }),
+  ),
+});
+export type ControlSnapshot = z.infer<typeof ControlSnapshot>;
+
+/** `payload` is the exact text of a {@link ControlSnapshot}; `signature` is Ed25519 over it, base64url. */
+export const SignedSnapshot = z.object({ payload: z.string(), key_id: z.string(), signature: z.string() });
+export type SignedSnapshot = z.infer<typeof SignedSnapshot>;
+
+/** A line of the stream. */
+export const ControlLine = z.union([SignedSnapshot, z.object({ heartbeat: z.literal(true) })]);
+export type ControlLine = z.infer<typeof ControlLine>;
+
+export const DocumentTextsRequest = z.object({ ids: z.array(z.string()).max(500) });
+export const DocumentTexts = z.object({ documents: z.array(z.object({ id: z.string(), text: z.string() })) });
+export type DocumentTexts = z.infer<typeof DocumentTexts>;
+
+/** A batch is applied once, whoever sends it again. */
+export const ControlReport = z.object({
+  batch_id: z.string(),
+  gateway_id: z.string(),
+  /** Refused requests, to be audited. `count` > 1 only where unknown tokens were summed up per source and minute. */
+  refusals: z.array(
+    z.object({
+      integration_id: z.string().nullable(),
+      actor: z.string(),
+      action: z.string(),
+      entity: z.string(),
+      entity_id: z.string().nullable(),
+      code: z.string(),
+      message: z.string(),
+      request_id: z.string(),
+      occurred_at: z.iso.datetime(),
+      count: z.int().min(1),
+    }),
+  ),
+  /** Uses since the last batch. `operation` is a document id or a REST operation's name. */
+  uses: z.array(
+    z.object({
+      integration_id: z.string(),
+      token_id: z.string(),
+      operation: z.string(),
+      count: z.int().min(1),
+      last_used_at: z.iso.datetime(),
+    }),
+  ),
+  /** Documents this gateway tried to make ready. */
+  compiled: z.array(
+    z.object({ document_id: z.string(), integration_id: z.string(), ok: z.boolean(), error: z.string().nullable() }),
+  ),
+});
+export type ControlReport = z.infer<typeof ControlReport>;

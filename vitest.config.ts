@@ -1,0 +1,17 @@
+import { createRequire } from 'node:module';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  resolve: {
+    conditions: ['@bridgework/source', 'import', 'module', 'node', 'default'],
+    // Two copies of graphql in one process refuse each other's schemas; everything uses the CommonJS one.
+    alias: { graphql: createRequire(import.meta.url).resolve('graphql') },
+  },
+  ssr: { resolve: { conditions: ['@bridgework/source', 'import', 'module', 'node', 'default'] } },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+  },
+});
