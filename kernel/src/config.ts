@@ -89,6 +89,13 @@ const workersSettings = z.object({
   EGRESS_ALLOW: list.default([]),
 });
 
+/** The names of each process's settings; docs/operator-guide.md lists exactly these. */
+export const SETTING_NAMES = {
+  gateway: Object.keys(gatewaySettings.shape),
+  'subgraph host': Object.keys(subgraphHostSettings.shape),
+  workers: Object.keys(workersSettings.shape),
+} as const;
+
 export type GatewayConfig = Readonly<z.infer<typeof gatewaySettings>>;
 export type SubgraphHostConfig = Readonly<z.infer<typeof subgraphHostSettings>>;
 export type WorkersConfig = Readonly<z.infer<typeof workersSettings>>;
