@@ -31,6 +31,11 @@ export interface GatewayServices {
    */
   readonly authenticate: (request: FastifyRequest) => Promise<RequestScope>;
   readonly callOperation: CallOperation;
+  /**
+   * The scope decision of {@link callOperation} alone, so that REST can refuse a caller before it reads the body. Throws
+   * INSUFFICIENT_SCOPE (with `members.scope`) or FORBIDDEN; reported for audit as there.
+   */
+  readonly authorizeOperation: (name: string, request: RequestScope) => void;
   /** For refusals that only the route can see, for example a malformed write. Refusals of authenticate and callOperation are reported already. */
   readonly reportRefusal: (refusal: Refusal) => void;
 }

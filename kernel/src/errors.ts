@@ -79,6 +79,8 @@ export interface ErrorDetails {
   /** Further members of the problem, for example `balance_minor` or `scope`. */
   readonly members?: Readonly<Record<string, unknown>>;
   readonly retryAfterSeconds?: number;
+  /** This very refusal was given before, under the same idempotency key; REST says so by `Idempotent-Replayed`. */
+  readonly replayed?: boolean;
   readonly cause?: unknown;
 }
 
@@ -100,12 +102,13 @@ export class DomainError extends Error {
  * The inverse of {@link fromExtensions}.
  */
 export function toExtensions(error: DomainError): Record<string, unknown> {
-  const { errors, members, retryAfterSeconds } = error.details;
+  const { errors, members, retryAfterSeconds, replayed } = error.details;
   return {
     code: error.code,
     ...(errors === undefined ? {} : { errors }),
     ...(members === undefined ? {} : { members }),
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    ...(replayed === true ? { replayed } : {}),
   };
 }
 
@@ -120,6 +123,7 @@ export function fromExtensions(
     ...(Array.isArray(extensions.errors) ? { errors: extensions.errors as FieldError[] } : {}),
     ...(isRecord(extensions.members) ? { members: extensions.members } : {}),
     ...(typeof extensions.retryAfterSeconds === 'number' ? { retryAfterSeconds: extensions.retryAfterSeconds } : {}),
+    ...(extensions.replayed === true ? { replayed: true } : {}),
   });
 }
 
