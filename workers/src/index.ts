@@ -1,0 +1,1 @@
+export { createEgress, type Egress, type EgressAnswer } from './webhooks/egress.ts';

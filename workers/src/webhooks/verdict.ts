@@ -1,0 +1,55 @@
+import { nextDelaySeconds } from './schedule.ts';
+
+/** Why no answer came. `blocked` is our own egress guard; `unsendable` is a fault in the event itself. */
+export const SEND_FAILURES = [
+  'timeout',
+  'dns',
+  'connect',
+  'tls',
+  'reset',
+  'malformed',
+  'blocked',
+  'unsendable',
+] as const;
+export type SendFailure = (typeof SEND_FAILURES)[number];
+
+/** What came of one POST. */
+export type SendOutcome =
+  | { readonly kind: 'answered'; readonly status: number; readonly retryAfterSeconds?: number }
+  | { readonly kind: 'failed'; readonly failure: SendFailure };
+
+export type Verdict =
+  | { readonly kind: 'delivered' }
+  | { readonly kind: 'retry'; readonly delaySeconds: number }
+  | { readonly kind: 'dead'; readonly reason: 'exhausted' | 'gone' };
+
+export interface VerdictInput {
+  /** Attempts made in this generation, this one included. */
+  readonly attemptsMade: number;
+  readonly scheduleSeconds: readonly number[];
+  readonly random: number;
+}
+
+/** What becomes of a delivery after an attempt. Only 2xx delivers; a redirect is a failure; 410 means never again. */
+export function judge(outcome: SendOutcome, input: VerdictInput): Verdict {
+  if (isSuccess(outcome)) return { kind: 'delivered' };
+  if (outcome.kind === 'answered' && outcome.status === 410) return { kind: 'dead', reason: 'gone' };
+  const asked = outcome.kind === 'answered' ? outcome.retryAfterSeconds : undefined;
+  const delaySeconds = nextDelaySeconds({ ...input, ...(asked === undefined ? {} : { retryAfterSeconds: asked }) });
+  return delaySeconds === undefined ? { kind: 'dead', reason: 'exhausted' } : { kind: 'retry', delaySeconds };
+}
+
+export const isSuccess = (outcome: SendOutcome): boolean =>
+  outcome.kind === 'answered' && outcome.status >= 200 && outcome.status < 300;
+
+/** True when the receiver could not be reached at all, which opens a breaker sooner than a bad answer does. */
+export const isUnreachable = (outcome: SendOutcome): boolean =>
+  outcome.kind === 'failed' && UNREACHABLE.has(outcome.failure);
+
+const UNREACHABLE: ReadonlySet<SendFailure> = new Set(['timeout', 'connect', 'dns']);
+
+/** One word for the attempt's record: `ok`, `http`, or the failure. */
+export function nameOutcome(outcome: SendOutcome): string {
+  if (outcome.kind === 'failed') return outcome.failure;
+  return isSuccess(outcome) ? 'ok' : 'http';
+}
