@@ -89,16 +89,28 @@ const workersSettings = z.object({
   EGRESS_ALLOW: list.default([]),
 });
 
+const launcherSettings = z.object({
+  LOG_LEVEL: everywhere.LOG_LEVEL,
+  DATA_DIR: z.string().default('.data'),
+  HOST: gatewaySettings.shape.HOST,
+  PORT: gatewaySettings.shape.PORT,
+  PG_PORT: port.default(5439),
+  PG_BIN_DIR: z.string().optional(),
+  REDIS_URL: z.url().optional(),
+});
+
 /** The names of each process's settings; docs/operator-guide.md lists exactly these. */
 export const SETTING_NAMES = {
   gateway: Object.keys(gatewaySettings.shape),
   'subgraph host': Object.keys(subgraphHostSettings.shape),
   workers: Object.keys(workersSettings.shape),
+  launcher: Object.keys(launcherSettings.shape),
 } as const;
 
 export type GatewayConfig = Readonly<z.infer<typeof gatewaySettings>>;
 export type SubgraphHostConfig = Readonly<z.infer<typeof subgraphHostSettings>>;
 export type WorkersConfig = Readonly<z.infer<typeof workersSettings>>;
+export type LauncherConfig = Readonly<z.infer<typeof launcherSettings>>;
 
 /** What the registry (the integration subgraph) needs beyond its database. */
 export interface IntegrationSecrets {
@@ -119,6 +131,11 @@ export const readSubgraphHostConfig = (environment: Environment = process.env): 
   read('subgraph host', subgraphHostSettings, environment);
 export const readWorkersConfig = (environment: Environment = process.env): WorkersConfig =>
   read('workers', workersSettings, environment);
+export const readLauncherConfig = (environment: Environment = process.env): LauncherConfig =>
+  read('launcher', launcherSettings, environment);
+/** For the log that exists before the settings are read; a wrong level is named with the other settings. */
+export const readLogLevel = (environment: Environment = process.env): LauncherConfig['LOG_LEVEL'] =>
+  everywhere.LOG_LEVEL.catch('info').parse(environment.LOG_LEVEL);
 
 /** The address setting of a subgraph, `APPOINTMENT_URL`; the gateway connects to it, the host listens on it. */
 export const addressSetting = (name: SubgraphName) => `${name.toUpperCase() as Uppercase<SubgraphName>}_URL` as const;
