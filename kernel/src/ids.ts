@@ -34,6 +34,7 @@ export const ID_PREFIXES = [
   'aud',
   'msg',
   'req',
+  'usr',
 ] as const;
 export type IdPrefix = (typeof ID_PREFIXES)[number];
 export type Id<P extends IdPrefix> = `${P}_${string}`;
