@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
 import { DomainError } from '@bridgework/kernel/errors';
+import { z } from 'zod';
 
 export const DEFAULT_LIMIT = 25;
 export const MAX_LIMIT = 100;
@@ -96,4 +97,59 @@ function bindingBytes({ holder, route, filter, sort }: CursorBinding): Buffer {
     .filter(([, value]) => value !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return Buffer.from(JSON.stringify([holder, route, given, sort]));
+}
+
+/** Parameters that the frame adds to every list. */
+export const PAGE_PARAMETERS = {
+  limit: z
+    .string()
+    .transform((text) => (/^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN))
+    .pipe(z.int('Give an integer.').min(1).max(MAX_LIMIT))
+    .optional()
+    .meta({ description: `How many entries a page has, ${DEFAULT_LIMIT} unless told.` }),
+  cursor: z.string().min(1).max(2048).optional().meta({ description: '`next_cursor` of the page before, unchanged.' }),
+};
+
+/** What a list operation is asked for. */
+export interface PageRequest {
+  readonly first: number;
+  /** Position of the graph, or null for the beginning. */
+  readonly after: string | null;
+}
+
+/** What a list route makes of the operation's data. */
+export interface Page<Dto> {
+  readonly data: readonly Dto[];
+  readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+}
+
+/** A connection as the list documents ask for it. */
+export interface Connection<Node> {
+  readonly edges: readonly { readonly node: Node }[];
+  readonly pageInfo: Page<Node>['pageInfo'];
+}
+
+/** A connection's page with each node as v1 shows it. */
+export const pageFrom = <Node, Dto>({ edges, pageInfo }: Connection<Node>, toDto: (node: Node) => Dto): Page<Dto> => ({
+  data: edges.map(({ node }) => toDto(node)),
+  pageInfo,
+});
+
+/** The answer of a list of these. */
+export const pageOf = <Dto extends z.ZodType>(dto: Dto, id: string) =>
+  z
+    .strictObject({
+      data: z.array(dto),
+      has_more: z.boolean(),
+      next_cursor: z.string().nullable().meta({ description: 'Opaque; null on the last page.' }),
+    })
+    .meta({ id });
+
+export function writePage<Dto>(page: Page<Dto>, seal: (position: string) => string): { body: unknown; next?: string } {
+  const { hasNextPage, endCursor } = page.pageInfo;
+  const next = hasNextPage && endCursor !== null ? seal(endCursor) : undefined;
+  return {
+    body: { data: page.data, has_more: next !== undefined, next_cursor: next ?? null },
+    ...(next === undefined ? {} : { next }),
+  };
 }

@@ -1,0 +1,223 @@
+import { DomainError, type ErrorCode } from '@bridgework/kernel/errors';
+import { z } from 'zod';
+import { readIdempotencyKey } from './idempotency.ts';
+import { type CursorSeal, DEFAULT_LIMIT, PAGE_PARAMETERS, type Page, type PageRequest, writePage } from './paging.ts';
+import { parseInput, readQuery } from './parse-input.ts';
+import { parseStrictJson } from './strict-json.ts';
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+export type RoutePath = `/api/v1/${string}`;
+
+/** A part of the contract that is on its way out. @see RFC 9745, RFC 8594 */
+export interface Deprecation {
+  readonly since: Date;
+  /** From then on the route answers 410 version-retired. */
+  readonly sunset: Date;
+  /** Where the change is explained. */
+  readonly link: string;
+  readonly successor?: RoutePath;
+}
+
+/** What a request brings, not read yet. */
+export interface RawRequest {
+  readonly url: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | undefined;
+  readonly idempotencyKey: string | readonly string[] | undefined;
+}
+
+/** What a route is run with. */
+export interface RouteSite {
+  /** Runs the operation as the request's caller; throws a DomainError rather than answer with a hole. */
+  readonly call: (variables: Record<string, unknown>) => Promise<Record<string, unknown>>;
+  /** To whom a cursor belongs. */
+  readonly holder: string;
+  readonly cursors: CursorSeal;
+}
+
+export interface RouteAnswer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly replayed: boolean;
+  /** Query of the next page. */
+  readonly next?: string;
+}
+
+/** A row of the route table: what OpenAPI tells, and how a request is answered. */
+export interface Route {
+  readonly method: Method;
+  readonly path: RoutePath;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Name of the registered operation; without one the route is public and answers from the product itself. */
+  readonly operation?: string;
+  readonly idempotent: boolean;
+  /** Shows something of a patient: never stored by any cache. */
+  readonly personalData: boolean;
+  readonly params: z.ZodObject;
+  readonly query: z.ZodObject;
+  readonly body?: z.ZodObject;
+  readonly maxBodyBytes: number;
+  readonly answers: Readonly<Record<number, z.ZodType>>;
+  /** Refusals of the operation's own, beyond those that every route can give. */
+  readonly refusals: readonly ErrorCode[];
+  /** What a refused write is called in the audit log. */
+  readonly action?: string;
+  readonly deprecation?: Deprecation;
+  readonly answer: (raw: RawRequest, site: RouteSite) => Promise<RouteAnswer>;
+}
+
+type Shape = z.ZodObject;
+type Read<Schema> = Schema extends Shape ? z.output<Schema> : Record<never, never>;
+
+/** What `variables` and `toV1` are given: parsed input, of the types the definition declares. */
+export type RouteInput<Params, Query, Body, Idempotent, Sort> = {
+  readonly params: Read<Params>;
+  readonly query: Read<Query>;
+} & (Body extends Shape ? { readonly body: Read<Body> } : unknown) &
+  (Idempotent extends true ? { readonly idempotencyKey: string } : unknown) &
+  (Sort extends string ? { readonly page: PageRequest } : unknown);
+
+/** A route as it is written down in `v1/`. */
+export interface RouteDefinition<Params, Query, Body, Idempotent, Sort, Data, Dto> {
+  readonly method: Method;
+  readonly path: RoutePath;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly operation: string;
+  readonly params?: Params;
+  readonly query?: Query;
+  readonly body?: Body;
+  readonly maxBodyBytes?: number;
+  /** A write that is done once per Idempotency-Key. */
+  readonly idempotent?: Idempotent;
+  /** A list: the order of its keyset. The frame adds `limit` and `cursor`; `toV1` answers a {@link Page}. */
+  readonly sort?: Sort;
+  readonly personalData: boolean;
+  /** DTO by status; the lowest status is the usual one. */
+  readonly answers: Readonly<Record<number, z.ZodType>>;
+  readonly refusals?: readonly ErrorCode[];
+  readonly action?: string;
+  readonly deprecation?: Deprecation;
+  readonly variables: (input: RouteInput<Params, Query, Body, Idempotent, Sort>) => Record<string, unknown>;
+  /** The operation's data as v1 shows it. `data` has the shape that the registered document asks for. */
+  readonly toV1: (data: Data, input: RouteInput<Params, Query, Body, Idempotent, Sort>) => Dto | Page<Dto>;
+  /** Where one operation has several answers. */
+  readonly outcome?: (data: Data) => { readonly status: number; readonly replayed: boolean };
+}
+
+export const DEFAULT_MAX_BODY_BYTES = 64 * 1024;
+const NOTHING = z.strictObject({});
+
+/** Makes a row of the table. A further route is one file in `v1/` that calls this, and its line in routes.ts. */
+export function defineRoute<
+  Data,
+  Dto,
+  Params extends Shape | undefined = undefined,
+  Query extends Shape | undefined = undefined,
+  Body extends Shape | undefined = undefined,
+  Idempotent extends boolean | undefined = undefined,
+  Sort extends string | undefined = undefined,
+>(definition: RouteDefinition<Params, Query, Body, Idempotent, Sort, Data, Dto>): Route {
+  type Input = RouteInput<Params, Query, Body, Idempotent, Sort>;
+  const { variables, toV1, outcome, sort, ...row } = definition;
+  const query = definition.query ?? NOTHING;
+  const route: Route = {
+    ...withoutUndefined(row),
+    params: definition.params ?? NOTHING,
+    query: sort === undefined ? query : query.extend(PAGE_PARAMETERS),
+    maxBodyBytes: definition.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+    idempotent: definition.idempotent === true,
+    refusals: definition.refusals ?? [],
+    answer: async (raw, site) => {
+      const input = readInput(route, raw);
+      const binding = {
+        holder: site.holder,
+        route: `${route.method} ${route.path}`,
+        filter: input.query,
+        sort: sort ?? '',
+      };
+      const { cursor, limit = DEFAULT_LIMIT } = input.pageParameters;
+      const page: PageRequest = {
+        first: limit,
+        after: cursor === undefined ? null : site.cursors.open(cursor, binding),
+      };
+      // readInput parsed each part with the schema that Input is derived from.
+      const parsed = { ...input, page } as unknown as Input;
+      // The document was validated against the graph and execution proves its result, so data has the document's shape.
+      const data = (await site.call(variables(parsed))) as Data;
+      const { status, replayed } = outcome?.(data) ?? { status: usualStatus(definition.answers), replayed: false };
+      const shown = toV1(data, parsed);
+      if (sort === undefined) return { status, replayed, body: shown };
+      const { body, next } = writePage(shown as Page<Dto>, (position) => site.cursors.seal(position, binding));
+      return { status, replayed, body, ...(next === undefined ? {} : { next: nextQuery(raw.url, next) }) };
+    },
+  };
+  return route;
+}
+
+/** A public route that answers from the product itself and runs no operation. */
+export function defineLocalRoute<Params extends Shape>(definition: {
+  readonly path: RoutePath;
+  readonly tag: string;
+  readonly summary: string;
+  readonly params: Params;
+  readonly answers: Readonly<Record<number, z.ZodType>>;
+  readonly refusals?: readonly ErrorCode[];
+  readonly toV1: (params: z.output<Params>) => unknown;
+}): Route {
+  const { toV1, ...row } = definition;
+  const route: Route = {
+    ...row,
+    method: 'GET',
+    query: NOTHING,
+    maxBodyBytes: DEFAULT_MAX_BODY_BYTES,
+    idempotent: false,
+    personalData: false,
+    refusals: definition.refusals ?? [],
+    answer: async (raw) => {
+      const { params } = readInput(route, raw);
+      return { status: 200, replayed: false, body: toV1(params as z.output<Params>) };
+    },
+  };
+  return route;
+}
+
+/** @throws DomainError NOT_FOUND: a foreign thing and one that never was are the same to a caller. */
+export function found<Value>(value: Value | null | undefined): Value {
+  if (value === null || value === undefined) throw new DomainError('NOT_FOUND');
+  return value;
+}
+
+function readInput(route: Route, raw: RawRequest) {
+  const params = route.params.safeParse(raw.params);
+  // An id that cannot exist is an id that does not exist.
+  if (!params.success) throw new DomainError('NOT_FOUND');
+  const { limit, cursor, ...query } = parseInput(route.query, readQuery(raw.url));
+  return {
+    params: params.data,
+    query,
+    pageParameters: { limit, cursor } as { limit?: number; cursor?: string },
+    ...(route.idempotent ? { idempotencyKey: readIdempotencyKey(raw.idempotencyKey) } : {}),
+    ...(route.body === undefined
+      ? {}
+      : { body: parseInput(route.body, parseStrictJson(raw.body ?? new Uint8Array())) }),
+  };
+}
+
+const usualStatus = (answers: Readonly<Record<number, unknown>>): number =>
+  Math.min(...Object.keys(answers).map(Number));
+
+function nextQuery(url: string, cursor: string): string {
+  const parameters = new URLSearchParams(readQuery(url));
+  parameters.set('cursor', cursor);
+  return parameters.toString();
+}
+
+type Defined<Value> = { [Key in keyof Value]: Exclude<Value[Key], undefined> };
+
+/** A definition's optional parts are absent or given; this says so to the compiler. */
+const withoutUndefined = <Value extends object>(value: Value): Defined<Value> =>
+  Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined)) as Defined<Value>;
