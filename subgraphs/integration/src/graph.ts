@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readContract } from '@bridgework/kernel/contract-files';
+import { type CostModel, coordinateOf, type RequirementMap, readCostModel } from '@bridgework/schema';
 import {
+  type ASTNode,
   buildASTSchema,
-  type ConstDirectiveNode,
   type DefinitionNode,
   type DirectiveNode,
   type FieldDefinitionNode,
@@ -16,56 +17,64 @@ import {
 export interface Graph {
   /** The API schema: no federation machinery, nothing inaccessible. */
   readonly schema: GraphQLSchema;
-  /** `sha256:<64 hex>` of the supergraph's text; an analysis is as good as the graph it was made with. */
-  readonly supergraphHash: string;
+  readonly requirements: RequirementMap;
+  readonly costModel: CostModel;
+  /** Hex SHA-256 of the supergraph's text; an analysis is as good as the graph it was made with. */
+  readonly supergraphSha256: string;
   /** Which subgraphs can answer a field; keyed by coordinate `Patient.balances`, lower-case names. */
   readonly subgraphsOf: ReadonlyMap<string, readonly string[]>;
+  readonly deprecated: ReadonlySet<string>;
 }
 
 let loaded: Graph | undefined;
 
-/** The committed supergraph; read once, it belongs to the build. */
+/** The committed supergraph and what its fields ask for; read once, they belong to the build. */
 export function currentGraph(): Graph {
-  loaded ??= readGraph(readContract('supergraph.graphql'));
+  // Written by our own build from a checked map.
+  const requirements = (): RequirementMap => JSON.parse(readContract('generated/requirements.json')) as RequirementMap;
+  loaded ??= readGraph(readContract('supergraph.graphql'), requirements());
   return loaded;
 }
 
 /** Throws a GraphQL syntax error when the text is no SDL. */
-export function readGraph(supergraph: string): Graph {
+export function readGraph(supergraph: string, requirements: RequirementMap): Graph {
   const document = parse(supergraph, { noLocation: true });
   const visible = visit(document, {
-    enter: (node) =>
-      'name' in node && isMachinery(node) ? null : hasDirective(node, 'inaccessible') ? null : undefined,
+    enter: (node) => (isMachinery(node) || hasDirective(node, 'inaccessible') ? null : undefined),
   });
   return {
     schema: buildASTSchema(visible, { assumeValidSDL: true }),
-    supergraphHash: `sha256:${createHash('sha256').update(supergraph, 'utf8').digest('hex')}`,
-    subgraphsOf: readOwners(document.definitions),
+    requirements,
+    costModel: readCostModel(document),
+    supergraphSha256: createHash('sha256').update(supergraph, 'utf8').digest('hex'),
+    ...readFields(document.definitions),
   };
 }
 
 /** `join__…` and `link__…`: what composition wrote for the query planner. */
-function isMachinery(node: { readonly kind: Kind; readonly name?: { readonly value: string } | undefined }): boolean {
-  const name = node.name?.value ?? '';
-  const defines = node.kind.endsWith('Definition') || node.kind === Kind.DIRECTIVE;
-  return defines && (/^(join|link|core)__/.test(name) || ['link', 'core', 'inaccessible'].includes(name));
+function isMachinery(node: ASTNode): boolean {
+  if (!node.kind.endsWith('Definition') && node.kind !== Kind.DIRECTIVE) return false;
+  const name = 'name' in node ? (node.name?.value ?? '') : '';
+  return /^(join|link)__/.test(name) || name === 'link' || name === 'inaccessible';
 }
 
-function hasDirective(node: object, name: string): boolean {
-  const directives = 'directives' in node ? (node.directives as readonly ConstDirectiveNode[] | undefined) : undefined;
-  return directives?.some((directive) => directive.name.value === name) ?? false;
+function hasDirective(node: ASTNode, name: string): boolean {
+  return 'directives' in node && (node.directives?.some((directive) => directive.name.value === name) ?? false);
 }
 
-function readOwners(definitions: readonly DefinitionNode[]): Map<string, readonly string[]> {
-  const owners = new Map<string, readonly string[]>();
+function readFields(definitions: readonly DefinitionNode[]): Pick<Graph, 'subgraphsOf' | 'deprecated'> {
+  const subgraphsOf = new Map<string, readonly string[]>();
+  const deprecated = new Set<string>();
   for (const type of definitions) {
     if (type.kind !== Kind.OBJECT_TYPE_DEFINITION && type.kind !== Kind.INTERFACE_TYPE_DEFINITION) continue;
     const everyone = graphsIn(type.directives ?? [], 'join__type');
     for (const field of type.fields ?? []) {
-      owners.set(`${type.name.value}.${field.name.value}`, ownersOf(field) ?? everyone);
+      const coordinate = coordinateOf(type.name.value, field.name.value);
+      subgraphsOf.set(coordinate, ownersOf(field) ?? everyone);
+      if (hasDirective(field, 'deprecated')) deprecated.add(coordinate);
     }
   }
-  return owners;
+  return { subgraphsOf, deprecated };
 }
 
 /** A field without @join__field belongs to every subgraph of its type; one marked external only refers to another's. */
