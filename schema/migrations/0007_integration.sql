@@ -113,6 +113,7 @@ create table integration.token_uses (
   token_key bigint not null references integration.tokens (key),
   operation text not null,
   use_count bigint not null default 0,
+  first_used_at timestamptz(3) not null default now(),
   last_used_at timestamptz(3) not null,
   primary key (token_key, operation)
 );
@@ -121,6 +122,7 @@ create table integration.document_sets (
   key bigint generated always as identity primary key,
   id text not null unique default base.new_id('set'),
   integration_key bigint not null references integration.integrations (key),
+  name text not null,
   version integer not null,
   format text not null,
   -- SHA-256 hex of the manifest: registering the same again is the same set.

@@ -21,7 +21,7 @@ import {
   visit,
   visitWithTypeInfo,
 } from 'graphql';
-import type { Graph } from './graph.ts';
+import { currentGraph, type Graph } from './graph.ts';
 
 /** A fault of a document: where in its text, at which coordinate of the graph. Lines and columns count from 1. */
 export interface DocumentFault {
@@ -57,6 +57,9 @@ export type Examination =
 const MAX_TOKENS = 20_000;
 const MAX_FAULTS = 20;
 const RULES = [...specifiedRules, NoSchemaIntrospectionCustomRule];
+
+/** Examines a document against the graph of this build; see {@link examine}. */
+export const examineDocument = (text: string): Examination => examine(currentGraph(), text);
 
 /** Parses, validates and measures one document against the graph. Pure; never throws on what a partner wrote. */
 export function examine(graph: Graph, text: string): Examination {
