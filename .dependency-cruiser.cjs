@@ -69,7 +69,7 @@ module.exports = {
       {
         path: '^kernel/src/',
         pathNot:
-          '^kernel/src/(config|context|errors|ids|money|masking|logger|lifecycle|signed-caller|scope-rules|integration-token|control)',
+          '^kernel/src/(config|context|errors|ids|money|masking|logger|lifecycle|signed-caller|scope-rules|integration-token|contract-files|control)',
       },
     ),
     forbid(

@@ -1,0 +1,209 @@
+import { ERRORS, type ErrorCode, slugOf } from '@bridgework/kernel/errors';
+import { type DocumentRequirement, EVENT_TYPES, EVENTS, EventPayload, type EventType } from '@bridgework/schema';
+import { z } from 'zod';
+import type { Route } from './define-route.ts';
+import { describeInline, describeNamed, type JsonSchema, schemaRef } from './describe-schema.ts';
+import { API_VERSION } from './versions.ts';
+
+/** What a registered operation asks of its caller, by the operation's name. */
+export type RequirementOf = (operation: string) => DocumentRequirement;
+
+const PROBLEM: JsonSchema = {
+  type: 'object',
+  description: 'A refusal, after RFC 9457. A problem type may have members of its own.',
+  required: ['type', 'title', 'status', 'instance', 'request_id'],
+  properties: {
+    type: { type: 'string', format: 'uri-reference', description: 'Names the problem; readable there.' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    instance: { type: 'string', examples: ['urn:request:req_7v2k9m4x0c8n5b1d6f3g7h2j4k'] },
+    request_id: { type: 'string' },
+    errors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['pointer', 'code', 'detail'],
+        properties: {
+          pointer: { type: 'string', description: 'RFC 6901: into the body, or the name of a parameter.' },
+          code: { type: 'string' },
+          detail: { type: 'string' },
+        },
+      },
+    },
+  },
+};
+
+/**
+ * The reference as OpenAPI 3.1, made of the table alone; the scopes are those of each route's registered document, so what
+ * is told and what is enforced cannot differ.
+ */
+export function buildOpenApi(routes: readonly Route[], requirementOf: RequirementOf): JsonSchema {
+  const answers = routes.flatMap((route) => Object.values(route.answers));
+  const bodies = routes.flatMap((route) => (route.body === undefined ? [] : [route.body]));
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Bridgework REST API',
+      version: API_VERSION,
+      description: 'The door of a dental clinic for its partners. Additive changes only within v1.',
+    },
+    servers: [{ url: '/' }],
+    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
+    paths: describePaths(routes, requirementOf),
+    webhooks: Object.fromEntries(EVENT_TYPES.map((type) => [type, { post: describeWebhook(type) }])),
+    components: {
+      securitySchemes: {
+        integrationToken: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'dci_live_… or dci_test_…',
+          description: 'An integration token. The scopes an operation needs stand as its roles.',
+        },
+      },
+      schemas: {
+        ...describeNamed([...new Set(answers)], { open: true }),
+        ...describeNamed([...new Set(bodies)], { open: false }),
+        Problem: PROBLEM,
+      },
+    },
+  };
+}
+
+function describePaths(routes: readonly Route[], requirementOf: RequirementOf): JsonSchema {
+  const paths: Record<string, JsonSchema> = {};
+  for (const route of routes) {
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: describeRoute(route, requirementOf) };
+  }
+  return paths;
+}
+
+function describeRoute(route: Route, requirementOf: RequirementOf): JsonSchema {
+  const requirement = route.operation === undefined ? undefined : requirementOf(route.operation);
+  return {
+    operationId: operationIdOf(route),
+    tags: [route.tag],
+    summary: route.summary,
+    ...(route.description === undefined ? {} : { description: route.description }),
+    ...(route.deprecation === undefined ? {} : { deprecated: true }),
+    security: requirement?.scopes.map((scopes) => ({ integrationToken: [...scopes] })) ?? [],
+    parameters: describeParameters(route),
+    ...(route.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { 'application/json': { schema: schemaRef(route.body) } } } }),
+    responses: { ...describeAnswers(route), ...describeRefusals(refusalsOf(route, requirement)) },
+  };
+}
+
+const operationIdOf = ({ operation, path }: Route): string => {
+  const name = operation?.replace(/V1$/, '') ?? path.split('/')[3]?.replace(/\W.*$/, '') ?? path;
+  return name.charAt(0).toLowerCase() + name.slice(1);
+};
+
+function describeParameters(route: Route): JsonSchema[] {
+  const of = (place: 'path' | 'query', { shape }: z.ZodObject): JsonSchema[] =>
+    Object.entries(shape).map(([name, schema]) => {
+      const { description, ...described } = describeInline(schema as z.ZodType);
+      const required = place === 'path' || !(schema as z.ZodType).safeParse(undefined).success;
+      return { name, in: place, required, ...(description === undefined ? {} : { description }), schema: described };
+    });
+  const key: JsonSchema = {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: true,
+    description: 'New for each operation, the same for each retry of it. Answers are repeated for 30 days.',
+    schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' },
+  };
+  return [...of('path', route.params), ...of('query', route.query), ...(route.idempotent ? [key] : [])];
+}
+
+function describeAnswers(route: Route): JsonSchema {
+  const headers = {
+    'Request-Id': { schema: { type: 'string' } },
+    'API-Version': { schema: { type: 'string' } },
+    ...(route.idempotent ? { 'Idempotent-Replayed': { schema: { type: 'string', enum: ['true'] } } } : {}),
+    ...(isCached(route) ? { ETag: { schema: { type: 'string' } } } : {}),
+  };
+  const answers = Object.entries(route.answers).map(([status, dto]) => [
+    status,
+    {
+      description: status === '201' ? 'Done.' : 'The answer.',
+      headers,
+      content: { 'application/json': { schema: schemaRef(dto) } },
+    },
+  ]);
+  return {
+    ...Object.fromEntries(answers),
+    ...(isCached(route) ? { 304: { description: 'What If-None-Match names is still current.' } } : {}),
+  };
+}
+
+const isCached = (route: Route): boolean => route.method === 'GET' && !route.personalData;
+
+/** Every refusal a route can answer with: its own, and those that its parts bring along. */
+export function refusalsOf(route: Route, requirement: DocumentRequirement | undefined): readonly ErrorCode[] {
+  const needsScope = requirement?.scopes.every((scopes) => scopes.length > 0) === true;
+  return [
+    ...new Set<ErrorCode>([
+      'UNKNOWN_FIELD',
+      'VALIDATION_FAILED',
+      ...(requirement === undefined ? [] : TOKEN_REFUSALS),
+      ...(needsScope ? (['INSUFFICIENT_SCOPE'] as const) : []),
+      ...(Object.keys(route.params.shape).length > 0 ? (['NOT_FOUND'] as const) : []),
+      'NOT_ACCEPTABLE',
+      ...(route.body === undefined ? [] : BODY_REFUSALS),
+      ...(route.deprecation === undefined ? [] : (['VERSION_RETIRED'] as const)),
+      ...route.refusals,
+      'INTERNAL',
+    ]),
+  ];
+}
+
+const TOKEN_REFUSALS = [
+  'MISSING_TOKEN',
+  'INVALID_TOKEN',
+  'WRONG_ENVIRONMENT',
+  'INTEGRATION_PAUSED',
+  'REVIEW_OVERDUE',
+  'TEMPORARILY_UNAVAILABLE',
+] as const;
+const BODY_REFUSALS = ['MALFORMED_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const;
+
+function describeRefusals(codes: readonly ErrorCode[]): JsonSchema {
+  const statuses = [...new Set(codes.map((code) => ERRORS[code].status))];
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      {
+        description: codes
+          .filter((code) => ERRORS[code].status === status)
+          .map(slugOf)
+          .sort()
+          .join(', '),
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    ]),
+  );
+}
+
+function describeWebhook(type: EventType): JsonSchema {
+  const { entityType, readScope, published } = EVENTS[type];
+  const payload = EventPayload.extend({
+    event_type: z.literal(type),
+    entity_type: z.literal(entityType),
+    data: published,
+  });
+  return {
+    operationId: `on_${type.replace('.', '_')}`,
+    tags: ['Webhooks'],
+    summary: `Sent to subscribed endpoints of an integration with ${readScope}.`,
+    parameters: ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
+      name,
+      in: 'header',
+      required: true,
+      schema: { type: 'string' },
+    })),
+    requestBody: { required: true, content: { 'application/json': { schema: describeInline(payload, 'input') } } },
+    responses: { '2XX': { description: 'Received. Anything else is tried again.' } },
+  };
+}

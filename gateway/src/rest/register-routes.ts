@@ -1,0 +1,205 @@
+import { actorOf } from '@bridgework/kernel/context';
+import { DomainError } from '@bridgework/kernel/errors';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { RequestScope } from '../graph/execute.ts';
+import type { GatewayServices } from '../services.ts';
+import type { Route, RouteAnswer } from './define-route.ts';
+import { IDEMPOTENCY_HEADER } from './idempotency.ts';
+import { requireJsonAccepted, requireJsonBody } from './negotiate.ts';
+import { type CursorSeal, createCursorSeal } from './paging.ts';
+import { refusalOf } from './problem.ts';
+import { writeAnswer, writeCommonHeaders, writeDeprecation, writeProblem } from './reply.ts';
+import { routes as productRoutes } from './routes.ts';
+
+const PREFIX = '/api/v1';
+
+/** What the frame has learned of a request on its way to the answer. */
+interface Admission {
+  readonly route: Route;
+  scope?: RequestScope;
+  /** From here on the subgraph writes the audit rows. */
+  operationRuns: boolean;
+}
+
+interface Frame {
+  readonly services: GatewayServices;
+  readonly cursors: CursorSeal;
+  readonly baseUrl: string;
+  readonly admissions: WeakMap<FastifyRequest, Admission>;
+}
+
+/**
+ * Mounts REST v1. The application gives each request its public id (`genReqId: () => newId('req')`) and passes
+ * {@link answerFrameworkError} to its constructor, since a URL that cannot be decoded meets no route.
+ *
+ * The order of the checks is part of the contract: identity, scope, media types, then what the request says.
+ */
+export async function registerRest(
+  app: FastifyInstance,
+  services: GatewayServices,
+  routes: readonly Route[] = productRoutes,
+): Promise<void> {
+  const frame: Frame = {
+    services,
+    cursors: createCursorSeal(services.config.CURSOR_KEY),
+    baseUrl: (services.config.PUBLIC_URL ?? '').replace(/\/$/, ''),
+    admissions: new WeakMap(),
+  };
+  await app.register(
+    (rest, _options, done) => {
+      rest.removeAllContentTypeParsers();
+      // Bytes, whatever they are called: the media type was judged before, and strict-json reads them.
+      rest.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+      rest.addHook('onRequest', async (_request, reply) => writeCommonHeaders(reply));
+      rest.setErrorHandler((error, request, reply) => refuse(frame, error, request, reply));
+      rest.setNotFoundHandler((request, reply) => answerUnknown(frame, routes, request, reply));
+      for (const route of routes) mount(rest, frame, route);
+      done();
+    },
+    { prefix: PREFIX },
+  );
+}
+
+function mount(rest: FastifyInstance, frame: Frame, route: Route): void {
+  rest.route({
+    method: route.method,
+    url: route.path.slice(PREFIX.length).replaceAll(/\{([a-z_]+)\}/g, ':$1'),
+    bodyLimit: route.maxBodyBytes,
+    onRequest: (request) => admit(frame, route, request),
+    handler: async (request, reply) => {
+      if (route.deprecation !== undefined) judgeDeprecation(frame, route.deprecation, reply);
+      const answer = await run(frame, route, request);
+      return writeAnswer(reply, route, answer, request.headers['if-none-match']);
+    },
+  });
+}
+
+async function admit(frame: Frame, route: Route, request: FastifyRequest): Promise<void> {
+  const admission: Admission = { route, operationRuns: false };
+  frame.admissions.set(request, admission);
+  if (route.operation !== undefined) {
+    admission.scope = await frame.services.authenticate(request);
+    frame.services.authorizeOperation(route.operation, admission.scope);
+  }
+  requireJsonAccepted(request.headers.accept);
+  if (route.body !== undefined) {
+    requireJsonBody(request.headers['content-type'], request.headers['content-encoding']);
+  }
+}
+
+async function run(frame: Frame, route: Route, request: FastifyRequest): Promise<RouteAnswer> {
+  const admission = frame.admissions.get(request);
+  const scope = admission?.scope;
+  const answer = await route.answer(
+    {
+      url: request.raw.url ?? '',
+      params: request.params as Record<string, string>,
+      body: Buffer.isBuffer(request.body) ? request.body : undefined,
+      idempotencyKey: request.headers[IDEMPOTENCY_HEADER],
+    },
+    {
+      holder: scope === undefined ? '' : holderOf(scope),
+      cursors: frame.cursors,
+      call: async (variables) => {
+        if (admission === undefined || scope === undefined || route.operation === undefined) {
+          throw new Error(`${route.path} runs no operation.`);
+        }
+        admission.operationRuns = true;
+        return frame.services.callOperation(route.operation, variables, scope);
+      },
+    },
+  );
+  return { ...answer, body: proveAnswer(route, answer) };
+}
+
+/** A cursor belongs to the integration, whichever of its tokens asked; a person's to the person. */
+const holderOf = ({ caller }: RequestScope): string =>
+  caller.kind === 'integration' ? caller.integrationId : actorOf(caller);
+
+/** What leaves is what the contract says: a value the DTO does not know is our fault and never goes out. */
+function proveAnswer(route: Route, { status, body }: RouteAnswer): unknown {
+  const dto = route.answers[status];
+  const proof = dto?.safeParse(body);
+  if (proof?.success === true) return proof.data;
+  const places = proof?.error.issues.map(({ path, code }) => `${path.join('.')} ${code}`).join(', ');
+  throw new Error(
+    `${route.method} ${route.path} made a ${status} that its contract does not know: ${places ?? 'no DTO'}`,
+  );
+}
+
+function judgeDeprecation(frame: Frame, deprecation: NonNullable<Route['deprecation']>, reply: FastifyReply): void {
+  writeDeprecation(reply, deprecation);
+  if (frame.services.now() >= deprecation.sunset) throw new DomainError('VERSION_RETIRED');
+}
+
+function refuse(frame: Frame, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const refusal = refusalOf(fromFramework(thrown) ?? thrown);
+  const { services, admissions } = frame;
+  if (refusal.code === 'INTERNAL') {
+    services.log.error(
+      { requestId: request.id, route: request.routeOptions.url, err: refusal.cause },
+      'request.failed',
+    );
+  }
+  const admission = admissions.get(request);
+  if (admission !== undefined) reportRefusedWrite(services, admission, request.id, refusal);
+  return writeProblem(reply, refusal, frame.baseUrl);
+}
+
+/** Every external write is audited, also one that never reached its subgraph; wrong identities were reported already. */
+function reportRefusedWrite(services: GatewayServices, admission: Admission, requestId: string, refusal: DomainError) {
+  const { route, scope, operationRuns } = admission;
+  const reportedAlready = refusal.code === 'INSUFFICIENT_SCOPE' || refusal.code === 'FORBIDDEN';
+  if (route.action === undefined || scope === undefined || operationRuns || reportedAlready) return;
+  const places = (refusal.details.errors ?? []).map(({ pointer, code }) => `${code} at ${pointer || 'the root'}`);
+  services.reportRefusal({
+    requestId,
+    caller: scope.caller,
+    action: route.action,
+    entity: 'route',
+    entityId: `${route.method} ${route.path}`,
+    code: refusal.code,
+    message: [refusal.code, ...places].join(', '),
+  });
+}
+
+/** Fastify's own refusals in our words. */
+function fromFramework(thrown: unknown): DomainError | undefined {
+  if (thrown instanceof DomainError || !(thrown instanceof Error)) return undefined;
+  const { statusCode } = thrown as { statusCode?: unknown };
+  if (statusCode === 413) return new DomainError('PAYLOAD_TOO_LARGE');
+  if (statusCode === 415) return new DomainError('UNSUPPORTED_MEDIA_TYPE');
+  if (statusCode === 400) return new DomainError('MALFORMED_JSON', { detail: 'The body could not be read.' });
+  return undefined;
+}
+
+function answerUnknown(
+  frame: Frame,
+  routes: readonly Route[],
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const path = request.url.split('?', 1)[0] ?? '';
+  const methods = routes.filter((route) => matchesPath(route, path)).map(({ method }) => method);
+  if (methods.includes('GET')) methods.push('HEAD' as 'GET');
+  if (methods.length === 0 || methods.some((method) => method === request.method)) {
+    return writeProblem(reply, new DomainError('NOT_FOUND'), frame.baseUrl);
+  }
+  reply.header('allow', [...new Set(methods)].join(', '));
+  return writeProblem(reply, new DomainError('METHOD_NOT_ALLOWED'), frame.baseUrl);
+}
+
+function matchesPath(route: Route, path: string): boolean {
+  const expected = route.path.split('/');
+  const given = path.split('/');
+  return (
+    expected.length === given.length &&
+    expected.every((step, index) => (step.startsWith('{') ? given[index] !== '' : step === given[index]))
+  );
+}
+
+/** For Fastify's `frameworkErrors`: a URL that cannot be decoded names nothing. */
+export function answerFrameworkError(_error: Error, _request: FastifyRequest, reply: FastifyReply): void {
+  writeCommonHeaders(reply);
+  writeProblem(reply, new DomainError('NOT_FOUND'), '');
+}

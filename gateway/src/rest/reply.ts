@@ -1,0 +1,65 @@
+import { ERRORS } from '@bridgework/kernel/errors';
+import type { FastifyReply } from 'fastify';
+import type { Deprecation, Route, RouteAnswer } from './define-route.ts';
+import { matchesEtag, strongEtag } from './etag.ts';
+import { REPLAYED_HEADER } from './idempotency.ts';
+import { PROBLEM_MEDIA_TYPE, refusalOf, toProblem } from './problem.ts';
+import { API_VERSION } from './versions.ts';
+
+/** Headers of every answer, the refused ones included. */
+export function writeCommonHeaders(reply: FastifyReply): void {
+  reply.headers({
+    'request-id': reply.request.id,
+    'api-version': API_VERSION,
+    'cache-control': 'no-store',
+    vary: 'Authorization, Accept',
+    'x-content-type-options': 'nosniff',
+  });
+}
+
+/** Answers with the route's DTO, or 304 when the caller holds these very bytes already. */
+export function writeAnswer(
+  reply: FastifyReply,
+  route: Route,
+  answer: RouteAnswer,
+  ifNoneMatch?: string,
+): FastifyReply {
+  const text = JSON.stringify(answer.body);
+  reply.code(answer.status).type('application/json; charset=utf-8');
+  if (answer.replayed) reply.header(REPLAYED_HEADER, 'true');
+  if (answer.next !== undefined) addLink(reply, `${route.path}?${answer.next}`, 'next');
+  if (route.method !== 'GET' || route.personalData) return reply.send(text);
+  const etag = strongEtag(text);
+  reply.headers({ 'cache-control': 'private, no-cache', etag });
+  if (!matchesEtag(ifNoneMatch, etag)) return reply.send(text);
+  return reply.code(304).removeHeader('content-type').send();
+}
+
+/** Answers with the problem of whatever was thrown. */
+export function writeProblem(reply: FastifyReply, thrown: unknown, baseUrl: string): FastifyReply {
+  const refusal = refusalOf(thrown);
+  const problem = toProblem(refusal, { requestId: reply.request.id, baseUrl });
+  if (refusal.details.replayed === true) reply.header(REPLAYED_HEADER, 'true');
+  return reply
+    .code(ERRORS[refusal.code].status)
+    .headers(problem.headers)
+    .header('cache-control', 'no-store')
+    .type(PROBLEM_MEDIA_TYPE)
+    .send(JSON.stringify(problem.body));
+}
+
+/** @see RFC 9745, RFC 8594 */
+export function writeDeprecation(reply: FastifyReply, deprecation: Deprecation): void {
+  reply.headers({
+    deprecation: `@${Math.floor(deprecation.since.getTime() / 1000)}`,
+    sunset: deprecation.sunset.toUTCString(),
+  });
+  addLink(reply, deprecation.link, 'deprecation');
+  if (deprecation.successor !== undefined) addLink(reply, deprecation.successor, 'successor-version');
+}
+
+function addLink(reply: FastifyReply, target: string, relation: string): void {
+  const link = `<${target}>; rel="${relation}"`;
+  const links = reply.getHeader('link');
+  reply.header('link', links === undefined ? link : `${links}, ${link}`);
+}
