@@ -11,6 +11,8 @@ import { newId } from './ids.ts';
  * mutation under it. A mutation's or control request's header is bound to the body's SHA-256 and to a one-time id.
  */
 export const CALLER_HEADER = 'bridgework-caller';
+/** Names the request in the logs and audit rows of every process it passes through. */
+export const REQUEST_ID_HEADER = 'bridgework-request-id';
 export const CALLER_LIFETIME_SECONDS = 30;
 
 /** What a header permits. */
