@@ -5,8 +5,8 @@ import type { Route } from './define-route.ts';
 import { describeInline, describeNamed, type JsonSchema, schemaRef } from './describe-schema.ts';
 import { API_VERSION } from './versions.ts';
 
-/** What a registered operation asks of its caller, by the operation's name. */
-export type RequirementOf = (operation: string) => DocumentRequirement;
+/** What each registered operation asks of its caller, by the operation's name. */
+export type Registered = ReadonlyMap<string, { readonly requirement: DocumentRequirement }>;
 
 const PROBLEM: JsonSchema = {
   type: 'object',
@@ -38,7 +38,7 @@ const PROBLEM: JsonSchema = {
  * The reference as OpenAPI 3.1, made of the table alone; the scopes are those of each route's registered document, so what
  * is told and what is enforced cannot differ.
  */
-export function buildOpenApi(routes: readonly Route[], requirementOf: RequirementOf): JsonSchema {
+export function buildOpenApi(routes: readonly Route[], registered: Registered): JsonSchema {
   const answers = routes.flatMap((route) => Object.values(route.answers));
   const bodies = routes.flatMap((route) => (route.body === undefined ? [] : [route.body]));
   return {
@@ -50,7 +50,7 @@ export function buildOpenApi(routes: readonly Route[], requirementOf: Requiremen
     },
     servers: [{ url: '/' }],
     tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
-    paths: describePaths(routes, requirementOf),
+    paths: describePaths(routes, registered),
     webhooks: Object.fromEntries(EVENT_TYPES.map((type) => [type, { post: describeWebhook(type) }])),
     components: {
       securitySchemes: {
@@ -70,16 +70,16 @@ export function buildOpenApi(routes: readonly Route[], requirementOf: Requiremen
   };
 }
 
-function describePaths(routes: readonly Route[], requirementOf: RequirementOf): JsonSchema {
+function describePaths(routes: readonly Route[], registered: Registered): JsonSchema {
   const paths: Record<string, JsonSchema> = {};
   for (const route of routes) {
-    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: describeRoute(route, requirementOf) };
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: describeRoute(route, registered) };
   }
   return paths;
 }
 
-function describeRoute(route: Route, requirementOf: RequirementOf): JsonSchema {
-  const requirement = route.operation === undefined ? undefined : requirementOf(route.operation);
+function describeRoute(route: Route, registered: Registered): JsonSchema {
+  const requirement = requirementOf(route, registered);
   return {
     operationId: operationIdOf(route),
     tags: [route.tag],
@@ -93,6 +93,13 @@ function describeRoute(route: Route, requirementOf: RequirementOf): JsonSchema {
       : { requestBody: { required: true, content: { 'application/json': { schema: schemaRef(route.body) } } } }),
     responses: { ...describeAnswers(route), ...describeRefusals(refusalsOf(route, requirement)) },
   };
+}
+
+function requirementOf({ operation }: Route, registered: Registered): DocumentRequirement | undefined {
+  if (operation === undefined) return undefined;
+  const document = registered.get(operation);
+  if (document === undefined) throw new Error(`No document in schema/operations/rest-v1 is called ${operation}.`);
+  return document.requirement;
 }
 
 const operationIdOf = ({ operation, path }: Route): string => {

@@ -71,7 +71,7 @@ function sealUnder(key: CursorKey, position: string, bound: Buffer): string {
 function openUnder(key: CursorKey, cursor: string, bound: Buffer): string | undefined {
   const bytes = Buffer.from(cursor, 'base64url');
   // Other spellings of the same bytes (padding, a changed last character) are no cursors of ours.
-  if (bytes.length <= IV_BYTES + TAG_BYTES || bytes.toString('base64url') !== cursor) return undefined;
+  if (bytes.length < IV_BYTES + TAG_BYTES || bytes.toString('base64url') !== cursor) return undefined;
   try {
     const decipher = createDecipheriv('aes-256-gcm', key.encryption, bytes.subarray(0, IV_BYTES), {
       authTagLength: TAG_BYTES,

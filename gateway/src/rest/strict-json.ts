@@ -139,6 +139,8 @@ function readScalar(reader: Reader): unknown {
   const number = NUMBER.exec(reader.text);
   if (number === null) throw malformed(reader, 'unexpected-token', 'A value is expected');
   reader.at = NUMBER.lastIndex;
+  if (/[0-9.eE+-]/.test(reader.text.charAt(reader.at)))
+    throw malformed(reader, 'unexpected-token', 'This is no number');
   if (number[1] !== undefined || number[2] !== undefined) {
     throw refusedNumber(reader, 'not-an-integer', 'Write an integer, without fraction and exponent.');
   }

@@ -13,8 +13,13 @@ export const idOf = (prefix: IdPrefix) =>
 /** Shown instants: UTC with milliseconds. */
 export const instant = z.iso.datetime({ precision: 3 }).meta({ description: 'UTC, with milliseconds.' });
 
-/** Given instants: any offset; kept in UTC with milliseconds. */
-export const givenInstant = z.iso.datetime({ offset: true }).overwrite((text) => new Date(text).toISOString());
+/** Given instants: any offset; kept in UTC with milliseconds. Years that some reader cannot hold are refused. */
+export const givenInstant = z.iso
+  .datetime({ offset: true })
+  .refine((text) => !(Date.parse(text) < EARLIEST || Date.parse(text) > LATEST), 'Give a year from 1900 to 9000.')
+  .overwrite((text) => (Number.isNaN(Date.parse(text)) ? text : new Date(text).toISOString()));
+const EARLIEST = Date.parse('1900-01-01T00:00:00Z');
+const LATEST = Date.parse('9000-12-31T23:59:59Z');
 
 /** A day in the clinic's time zone. */
 export const day = z.iso.date();

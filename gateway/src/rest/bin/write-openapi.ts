@@ -5,11 +5,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildOpenApi } from '../openapi.ts';
-import { readRegisteredRequirements } from '../registered-requirements.ts';
+import { readRegisteredDocuments } from '../registered-documents.ts';
 import { routes } from '../routes.ts';
 
 const path = join(import.meta.dirname, '../../../../schema/rest/v1.openapi.json');
-const text = `${JSON.stringify(buildOpenApi(routes, readRegisteredRequirements()), undefined, 2)}\n`;
+const text = `${JSON.stringify(buildOpenApi(routes, readRegisteredDocuments()), undefined, 2)}\n`;
 
 if (!process.argv.includes('--check')) {
   mkdirSync(join(path, '..'), { recursive: true });
