@@ -1,1 +1,16 @@
-export {};
+export {
+  CLINIC_STAFF,
+  createDevelopmentIssuer,
+  DEVELOPMENT_AUDIENCE,
+  DEVELOPMENT_ISSUER,
+  type DevelopmentIssuer,
+  generateIssuerKey,
+  HUDA,
+  OMAR,
+  RANA,
+  type StaffMember,
+} from './development-issuer.ts';
+export { type ReceivedWebhook, type Receiver, type ReceiverOptions, startReceiver } from './receiver.ts';
+export type { ClinicData } from './seed/clinic-data.ts';
+export { type SeedOptions, seedClinic, seedSmallClinic } from './seed/seed-clinic.ts';
+export { type Simulator, type SimulatorOptions, startSimulator } from './simulator/start-simulator.ts';
