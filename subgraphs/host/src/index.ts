@@ -1,0 +1,1 @@
+export { buildSubgraphHost, type SubgraphHost, type SubgraphHostDeps } from './server.ts';
