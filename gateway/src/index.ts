@@ -1,3 +1,5 @@
+export type { Refusal } from './control/spool.ts';
 export type { RequestScope } from './graph/execute.ts';
 export type { CallOperation } from './operations.ts';
-export type { GatewayServices, Refusal } from './services.ts';
+export { buildGateway, type Gateway, type GatewayDeps } from './server.ts';
+export type { GatewayServices } from './services.ts';

@@ -1,0 +1,64 @@
+import { DomainError } from '@bridgework/kernel/errors';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Authenticate } from './authenticate.ts';
+import type { Generation } from './control/generation.ts';
+import type { Registry } from './control/registry.ts';
+import type { RequestScope } from './graph/execute.ts';
+
+const DEADLINE_MS = 5000;
+/** Bodies that need more than {@link ORDINARY_BODY_BYTES}: imports and document sets. */
+const BULK_DEADLINE_MS = 15_000;
+export const ORDINARY_BODY_BYTES = 64 * 1024;
+
+/** A request that was let in: who asks, under which generation, until when. */
+export interface Admission {
+  readonly scope: RequestScope;
+  readonly generation: Generation;
+  readonly adHoc: boolean;
+}
+
+export type AdmitRequest = (request: FastifyRequest) => Promise<Admission>;
+
+/** Gives each request its generation, identity and deadline. The deadline's timer ends with the request. */
+export function createAdmitRequest(
+  app: FastifyInstance,
+  registry: Pick<Registry, 'current'>,
+  authenticate: Authenticate,
+): AdmitRequest {
+  const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>();
+  app.addHook('onResponse', async (request) => clearTimeout(timers.get(request)));
+  return async (request) => {
+    const generation = registry.current();
+    if (generation === undefined) {
+      throw new DomainError('TEMPORARILY_UNAVAILABLE', {
+        detail: 'The registry is away; try again.',
+        retryAfterSeconds: 2,
+      });
+    }
+    const { authorization } = request.headers;
+    const identity = await authenticate({ requestId: request.id, authorization, address: request.ip }, generation);
+    const isBulk = Number(request.headers['content-length'] ?? 0) > ORDINARY_BODY_BYTES;
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), isBulk ? BULK_DEADLINE_MS : DEADLINE_MS);
+    timers.set(request, timer);
+    const traceparent = TRACEPARENT.exec(oneOf(request.headers.traceparent))?.[0];
+    const acceptLanguage = LANGUAGES.exec(oneOf(request.headers['accept-language']))?.[0];
+    const scope: RequestScope = {
+      requestId: request.id,
+      caller: identity.caller,
+      generation: generation.number,
+      signal: deadline.signal,
+      isBulk,
+      ...(traceparent === undefined ? {} : { traceparent }),
+      ...(acceptLanguage === undefined ? {} : { acceptLanguage }),
+    };
+    return { scope, generation, adHoc: identity.adHoc };
+  };
+}
+
+/** What is passed on to the subgraphs is passed on only in its own shape. @see W3C Trace Context, RFC 9110 12.5.4 */
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const LANGUAGES = /^[A-Za-z0-9*,;=. -]{1,200}$/;
+
+const oneOf = (header: string | string[] | undefined): string =>
+  Array.isArray(header) ? (header[0] ?? '') : (header ?? '');

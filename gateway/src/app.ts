@@ -1,0 +1,90 @@
+import type { GatewayConfig } from '@bridgework/kernel/config';
+import { DomainError, ERRORS } from '@bridgework/kernel/errors';
+import { newId } from '@bridgework/kernel/ids';
+import type { Logger } from '@bridgework/kernel/logger';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { Registry } from './control/registry.ts';
+import { PROBLEM_MEDIA_TYPE, toProblem } from './rest/problem.ts';
+
+/** A request must have arrived whole by then. */
+const RECEIVE_TIMEOUT_MS = 15_000;
+
+/** The HTTP application without its routes: request ids, headers of every answer, health, and the last resort for errors. */
+export function buildApp(config: GatewayConfig, registry: Registry, log: Logger): FastifyInstance {
+  const baseUrl = (config.PUBLIC_URL ?? '').replace(/\/$/, '');
+  const app = fastify({
+    logger: false,
+    genReqId: () => newId('req'),
+    requestIdHeader: false,
+    // Without a proxy that is trusted, a client's address is the one its packets come from.
+    trustProxy: config.TRUSTED_PROXIES.length > 0 ? [...config.TRUSTED_PROXIES] : false,
+    requestTimeout: RECEIVE_TIMEOUT_MS,
+    routerOptions: { maxParamLength: 200 },
+    frameworkErrors: (_error, request, reply) => {
+      writeHeaders(reply, config);
+      answer(request, reply, new DomainError('NOT_FOUND'), baseUrl);
+    },
+  });
+  app.addHook('onRequest', async (_request, reply) => writeHeaders(reply, config));
+  app.addHook('onResponse', async (request, reply) => {
+    const { url: route = 'unknown' } = request.routeOptions;
+    const durationMs = Math.round(reply.elapsedTime * 10) / 10;
+    log.info(
+      { requestId: request.id, method: request.method, route, status: reply.statusCode, durationMs },
+      'request.finished',
+    );
+  });
+  app.setNotFoundHandler((request, reply) => answer(request, reply, new DomainError('NOT_FOUND'), baseUrl));
+  app.setErrorHandler((error, request, reply) => {
+    if (error instanceof DomainError) return answer(request, reply, error, baseUrl);
+    log.error({ err: error, requestId: request.id }, 'request.failed');
+    return answer(request, reply, new DomainError('INTERNAL'), baseUrl);
+  });
+  addHealth(app, registry);
+  return app;
+}
+
+function addHealth(app: FastifyInstance, registry: Registry): void {
+  app.get('/healthz', async (_request, reply) => reply.header('cache-control', 'no-store').send({ status: 'ok' }));
+  app.get('/readyz', async (_request, reply) => {
+    const state = registry.state();
+    const generation = registry.current();
+    return reply
+      .code(state === 'away' ? 503 : 200)
+      .header('cache-control', 'no-store')
+      .send({
+        status: READINESS[state],
+        registry: state,
+        writes: state === 'live',
+        generation: generation?.number ?? null,
+        completing: registry.isCompleting(),
+        snapshot_issued_at: generation?.issuedAt.toISOString() ?? null,
+      });
+  });
+}
+
+const READINESS = { live: 'ready', stale: 'reads-only', away: 'not-ready' } as const;
+
+function writeHeaders(reply: FastifyReply, config: GatewayConfig): void {
+  reply.headers({
+    'request-id': reply.request.id,
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'cross-origin-resource-policy': 'same-origin',
+  });
+  if (config.PUBLIC_URL?.startsWith('https:') === true) {
+    reply.header('strict-transport-security', 'max-age=31536000; includeSubDomains');
+  }
+}
+
+function answer(request: FastifyRequest, reply: FastifyReply, refusal: DomainError, baseUrl: string): FastifyReply {
+  const problem = toProblem(refusal, { requestId: request.id, baseUrl });
+  return reply
+    .code(ERRORS[refusal.code].status)
+    .headers(problem.headers)
+    .header('cache-control', 'no-store')
+    .type(PROBLEM_MEDIA_TYPE)
+    .send(JSON.stringify(problem.body));
+}

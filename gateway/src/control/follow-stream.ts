@@ -1,0 +1,79 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Logger } from '@bridgework/kernel/logger';
+import { ControlLine, type SignedSnapshot } from '@bridgework/schema';
+import { readLines } from './read-lines.ts';
+import type { RegistryClient } from './registry-client.ts';
+import { parseJson } from './snapshot.ts';
+
+/** A heartbeat comes every two seconds; without a line for this long the registry counts as lost. */
+const SILENCE_MS = 5000;
+/** The stream is opened anew this often: a snapshot's issue time stays young, and a lost notification is made good. */
+const RENEW_MS = 60_000;
+const RETRY_MS = 100;
+
+export interface StreamEvents {
+  /** False when the snapshot is not to be believed; the stream is then given up. */
+  snapshot(signed: SignedSnapshot): boolean;
+  live(isLive: boolean): void;
+}
+
+type Ending = 'renewed' | 'broken';
+
+/** Holds one control stream open for as long as the gateway lives. */
+export function followStream(
+  client: RegistryClient,
+  events: StreamEvents,
+  { log }: { readonly log: Logger },
+): { close(): Promise<void> } {
+  const stopped = new AbortController();
+  const follow = async () => {
+    while (!stopped.signal.aborted) {
+      const ending = await followOnce(client, events, stopped.signal).catch((error: unknown): Ending => {
+        if (!stopped.signal.aborted)
+          log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'control_stream.broken');
+        return 'broken';
+      });
+      if (ending === 'renewed' || stopped.signal.aborted) continue;
+      events.live(false);
+      await wait(RETRY_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
+    }
+  };
+  const following = follow();
+  return {
+    async close() {
+      stopped.abort();
+      await following;
+    },
+  };
+}
+
+async function followOnce(client: RegistryClient, events: StreamEvents, stopped: AbortSignal): Promise<Ending> {
+  const connection = new AbortController();
+  const abort = () => connection.abort();
+  let renewed = false;
+  let silence = setTimeout(abort, SILENCE_MS);
+  const renewal = setTimeout(() => {
+    renewed = true;
+    abort();
+  }, RENEW_MS);
+  stopped.addEventListener('abort', abort, { once: true });
+  try {
+    for await (const line of readLines(await client.openStream(connection.signal))) {
+      clearTimeout(silence);
+      silence = setTimeout(abort, SILENCE_MS);
+      const parsed = ControlLine.parse(parseJson(line));
+      if ('heartbeat' in parsed) continue;
+      if (!events.snapshot(parsed)) return 'broken';
+      events.live(true);
+    }
+    return 'broken';
+  } catch (error) {
+    if (renewed) return 'renewed';
+    throw error;
+  } finally {
+    clearTimeout(silence);
+    clearTimeout(renewal);
+    stopped.removeEventListener('abort', abort);
+    abort();
+  }
+}

@@ -1,0 +1,56 @@
+import { setImmediate } from 'node:timers/promises';
+import type { ControlSnapshot } from '@bridgework/schema';
+import { documentIdOf, type PrepareDocument, type Readiness } from '../documents/prepare-document.ts';
+
+/** The texts and prepared forms of the documents of the current snapshot. */
+export interface ReadyDocuments {
+  readonly prepared: ReadonlyMap<string, Readiness>;
+  readonly texts: ReadonlyMap<string, string>;
+  /** Ids that the snapshot wants executed and that have no text yet. */
+  missing(snapshot: ControlSnapshot): string[];
+  /** Takes a text that proves itself by its hash; false when it does not. */
+  takeText(id: string, text: string): boolean;
+  /** Prepares what has a text and is wanted; lets other work run in between. */
+  prepare(snapshot: ControlSnapshot): Promise<void>;
+  /** Forgets what the snapshot no longer names. */
+  forgetOthers(snapshot: ControlSnapshot): void;
+}
+
+export function createReadyDocuments(
+  prepareDocument: PrepareDocument,
+  forgetPlan: (id: string) => void,
+): ReadyDocuments {
+  const texts = new Map<string, string>();
+  const prepared = new Map<string, Readiness>();
+  return {
+    texts,
+    prepared,
+    missing: (snapshot) => wantedIds(snapshot).filter((id) => !texts.has(id)),
+    takeText(id, text) {
+      if (documentIdOf(text) !== id) return false;
+      texts.set(id, text);
+      return true;
+    },
+    async prepare(snapshot) {
+      for (const id of wantedIds(snapshot)) {
+        const text = texts.get(id);
+        if (text === undefined || prepared.has(id)) continue;
+        prepared.set(id, prepareDocument(id, text));
+        await setImmediate();
+      }
+    },
+    forgetOthers(snapshot) {
+      const named = new Set(snapshot.documents.map(({ id }) => id));
+      for (const id of texts.keys()) if (!named.has(id)) texts.delete(id);
+      for (const id of prepared.keys()) {
+        if (named.has(id)) continue;
+        prepared.delete(id);
+        forgetPlan(id);
+      }
+    },
+  };
+}
+
+const wantedIds = (snapshot: ControlSnapshot): string[] => [
+  ...new Set(snapshot.documents.filter(({ status }) => status !== 'RETIRED').map(({ id }) => id)),
+];

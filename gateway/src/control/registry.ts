@@ -1,0 +1,178 @@
+import type { KeyObject } from 'node:crypto';
+import type { Logger } from '@bridgework/kernel/logger';
+import type { ControlSnapshot, Environment, SignedSnapshot } from '@bridgework/schema';
+import type { PrepareDocument } from '../documents/prepare-document.ts';
+import { followStream, type StreamEvents } from './follow-stream.ts';
+import { buildGeneration, type Generation } from './generation.ts';
+import type { LastGoodFile } from './last-good.ts';
+import { createReadyDocuments, type ReadyDocuments } from './ready-documents.ts';
+import type { RegistryClient } from './registry-client.ts';
+import { judgeSnapshot } from './snapshot.ts';
+import type { ReportSpool } from './spool.ts';
+
+/** How long a gateway goes on from a snapshot that nobody confirms, counted from its signed issue time. */
+export const MAX_SNAPSHOT_AGE_MS = 15 * 60_000;
+const TEXTS_PER_REQUEST = 500;
+
+/** `live`: the registry answers. `stale`: it does not, and reads go on from the last good snapshot. `away`: nothing to go on from. */
+export type RegistryState = 'live' | 'stale' | 'away';
+
+/** What the gateway knows of tokens and documents, kept up to date by the control stream. */
+export interface Registry {
+  /** The generation to judge a request by; undefined when the state is `away`. */
+  current(): Generation | undefined;
+  state(): RegistryState;
+  /** A change has taken effect for tokens, and some of its documents are still being made ready. */
+  isCompleting(): boolean;
+  /** Begins to follow; resolves when there is a first generation. */
+  ready(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RegistryOptions {
+  readonly client: RegistryClient;
+  readonly lastGood: LastGoodFile;
+  readonly publicKeys: ReadonlyMap<string, KeyObject>;
+  readonly environment: Environment;
+  readonly prepareDocument: PrepareDocument;
+  readonly forgetPlan: (id: string) => void;
+  readonly spool: Pick<ReportSpool, 'compiled'>;
+  readonly now: () => Date;
+  readonly log: Logger;
+}
+
+interface Held {
+  signed: SignedSnapshot;
+  snapshot: ControlSnapshot;
+}
+
+export function followRegistry(options: RegistryOptions): Registry {
+  const documents = createReadyDocuments(options.prepareDocument, options.forgetPlan);
+  const reported = new Set<string>();
+  const first = milestone();
+  let held: Held | undefined;
+  let generation: Generation | undefined;
+  let live = false;
+  let completing: Promise<void> | undefined;
+
+  /** Tokens and states take effect at once; documents that are new follow when they are ready. */
+  const take = (signed: SignedSnapshot, origin: 'stream' | 'file'): boolean => {
+    const { publicKeys, environment } = options;
+    const verdict = judgeSnapshot(signed, { publicKeys, environment, seen: held?.snapshot });
+    if (verdict.kind === 'refused') {
+      options.log.error({ reason: verdict.reason, origin }, 'snapshot.refused');
+      // An older one is no forgery: two registries may be asked in turn.
+      return verdict.reason === 'older';
+    }
+    if (origin === 'file' && isTooOld(verdict.snapshot, options.now())) return false;
+    held = { signed, snapshot: verdict.snapshot };
+    documents.forgetOthers(held.snapshot);
+    if (generation !== undefined) generation = buildGeneration(held.snapshot, documents.prepared);
+    completing ??= complete().finally(() => {
+      completing = undefined;
+    });
+    return true;
+  };
+
+  const complete = async () => {
+    for (let done: Held | undefined; held !== undefined && done !== held; ) {
+      const target = held;
+      await fetchTexts(target.snapshot, documents, options);
+      await documents.prepare(target.snapshot);
+      if (held === target) {
+        generation = buildGeneration(target.snapshot, documents.prepared);
+        reportCompiled(target.snapshot, documents, reported, options.spool);
+        first.reach();
+        await keepLastGood(target, documents, options);
+      }
+      done = target;
+    }
+  };
+
+  const events: StreamEvents = {
+    snapshot: (signed) => take(signed, 'stream'),
+    live(isLive) {
+      if (live !== isLive) options.log[isLive ? 'info' : 'warn']({}, isLive ? 'registry.found' : 'registry.lost');
+      live = isLive;
+      if (!isLive && held === undefined)
+        startFromFile().catch((error) => options.log.error({ err: error }, 'snapshot.unreadable'));
+    },
+  };
+  const startFromFile = async () => {
+    const kept = await options.lastGood.read();
+    if (kept === undefined || held !== undefined) return;
+    for (const { id, text } of kept.documents) documents.takeText(id, text);
+    take(kept.snapshot, 'file');
+  };
+
+  const state = (): RegistryState => {
+    if (generation === undefined) return 'away';
+    if (live) return 'live';
+    return options.now().getTime() - generation.issuedAt.getTime() <= MAX_SNAPSHOT_AGE_MS ? 'stale' : 'away';
+  };
+  const stream = followStream(options.client, events, options);
+  return {
+    current: () => (state() === 'away' ? undefined : generation),
+    state,
+    isCompleting: () => completing !== undefined,
+    ready: () => first.reached,
+    async close() {
+      await stream.close();
+      await completing;
+    },
+  };
+}
+
+async function fetchTexts(
+  snapshot: ControlSnapshot,
+  documents: ReadyDocuments,
+  options: RegistryOptions,
+): Promise<void> {
+  const missing = documents.missing(snapshot);
+  try {
+    for (let from = 0; from < missing.length; from += TEXTS_PER_REQUEST) {
+      const texts = await options.client.documentTexts(missing.slice(from, from + TEXTS_PER_REQUEST));
+      for (const { id, text } of texts) {
+        if (!documents.takeText(id, text)) options.log.error({ document: id }, 'document_text.refused');
+      }
+    }
+  } catch (error) {
+    // The stream is opened anew every minute, and what is missing then is asked for again.
+    options.log.error({ err: error, missing: missing.length }, 'document_texts.missing');
+  }
+}
+
+function reportCompiled(
+  snapshot: ControlSnapshot,
+  documents: ReadyDocuments,
+  reported: Set<string>,
+  spool: Pick<ReportSpool, 'compiled'>,
+): void {
+  for (const { id, integration_id, status } of snapshot.documents) {
+    const readiness = documents.prepared.get(id);
+    const key = `${integration_id} ${id}`;
+    if (status === 'RETIRED' || readiness === undefined || reported.has(key)) continue;
+    reported.add(key);
+    spool.compiled(id, integration_id, readiness.ok ? null : readiness.error);
+  }
+}
+
+async function keepLastGood(held: Held, documents: ReadyDocuments, options: RegistryOptions): Promise<void> {
+  try {
+    const texts = [...documents.texts].map(([id, text]) => ({ id, text }));
+    await options.lastGood.write({ snapshot: held.signed, documents: texts });
+  } catch (error) {
+    options.log.error({ err: error }, 'snapshot.not_kept');
+  }
+}
+
+const isTooOld = (snapshot: ControlSnapshot, now: Date): boolean =>
+  now.getTime() - Date.parse(snapshot.issued_at) > MAX_SNAPSHOT_AGE_MS;
+
+function milestone(): { readonly reached: Promise<void>; reach(): void } {
+  let reach = () => {};
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  return { reached, reach: () => reach() };
+}

@@ -1,0 +1,88 @@
+import { DomainError, type FieldError } from '@bridgework/kernel/errors';
+import type { SignedCaller } from '@bridgework/kernel/signed-caller';
+import {
+  type CostModel,
+  costOf,
+  DOCUMENT_LIMITS,
+  type DocumentLimits,
+  type DocumentRequirement,
+  findExcess,
+  isAllowed,
+  type Scope,
+} from '@bridgework/schema';
+import { type DocumentNode, type GraphQLError, type GraphQLSchema, getVariableValues, Kind, print } from 'graphql';
+import type { ExecutableDocument } from '../graph/execute.ts';
+
+export interface JudgeRules {
+  readonly schema: GraphQLSchema;
+  readonly cost: CostModel;
+  /** The registry answers: without it a revocation could go unseen, and then nothing is written. */
+  readonly mayWrite: () => boolean;
+}
+
+/**
+ * Decides about a whole document before any subgraph is called: may this caller run it, with these variables, now?
+ * Throws INSUFFICIENT_SCOPE, FORBIDDEN, VALIDATION_FAILED, LIMIT_EXCEEDED or TEMPORARILY_UNAVAILABLE.
+ *
+ * @see docs/rules.md#least-privilege
+ */
+export function judgeDocument(
+  rules: JudgeRules,
+  document: ExecutableDocument,
+  variables: Readonly<Record<string, unknown>>,
+  caller: SignedCaller,
+  limits: DocumentLimits = DOCUMENT_LIMITS,
+): void {
+  requirePermission(document.requirement, caller);
+  requireVariables(rules.schema, document.document, variables);
+  const cost = costOf(rules.schema, rules.cost, document.document, variables);
+  const excess = findExcess({ cost }, limits);
+  if (excess.length > 0) throw new DomainError('LIMIT_EXCEEDED', { detail: excess.join(' ') });
+  if (document.operation === 'mutation' && !rules.mayWrite()) {
+    throw new DomainError('TEMPORARILY_UNAVAILABLE', {
+      detail: 'Nothing can be written at the moment; reading goes on.',
+      retryAfterSeconds: 2,
+    });
+  }
+}
+
+/** Throws INSUFFICIENT_SCOPE or FORBIDDEN. */
+export function requirePermission(requirement: DocumentRequirement, caller: SignedCaller): void {
+  const isManager = caller.kind === 'user' && caller.role === 'MANAGER';
+  if (isAllowed(requirement, scopesOf(caller), isManager)) return;
+  if (requirement.manager && !isManager) throw new DomainError('FORBIDDEN');
+  // What is required, never what is held: of several ways the first.
+  const scope = (requirement.scopes[0] ?? []).join(' ');
+  throw new DomainError('INSUFFICIENT_SCOPE', { detail: `This needs ${scope}.`, members: { scope } });
+}
+
+const scopesOf = (caller: SignedCaller): readonly Scope[] => (caller.kind === 'gateway' ? [] : caller.scopes);
+
+/** graphql-js quotes what was sent; the answer names the variable and its type alone. */
+function requireVariables(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  variables: Readonly<Record<string, unknown>>,
+): void {
+  const operation = document.definitions.find((one) => one.kind === Kind.OPERATION_DEFINITION);
+  const { errors } = getVariableValues(schema, operation?.variableDefinitions ?? [], variables, { maxErrors: 10 });
+  if (errors === undefined) return;
+  const faults = errors.map(describe);
+  throw new DomainError('VALIDATION_FAILED', {
+    detail: faults[0]?.detail ?? 'A variable does not fit.',
+    errors: faults,
+  });
+}
+
+function describe(error: GraphQLError): FieldError {
+  const node = error.nodes?.find((one) => one.kind === Kind.VARIABLE_DEFINITION);
+  if (node?.kind !== Kind.VARIABLE_DEFINITION) {
+    return { pointer: '/variables', code: 'invalid', detail: 'The variables do not fit the operation.' };
+  }
+  const name = node.variable.name.value;
+  return {
+    pointer: `/variables/${name}`,
+    code: 'invalid',
+    detail: `The variable "${name}" must be ${print(node.type)}.`,
+  };
+}

@@ -1,0 +1,151 @@
+import { ApolloServer, HeaderMap } from '@apollo/server';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled';
+import { DomainError, isErrorCode } from '@bridgework/kernel/errors';
+import type { Logger } from '@bridgework/kernel/logger';
+import { AD_HOC_LIMITS, DOCUMENT_LIMITS, type Environment } from '@bridgework/schema';
+import type { GraphQLFormattedError } from 'graphql';
+import type { ReportSpool } from '../control/spool.ts';
+import type { RequestScope } from '../graph/execute.ts';
+import type { Supergraph } from '../graph/load-supergraph.ts';
+import { reportErrors } from '../graph/report-errors.ts';
+import type { ExecutionContext } from '../graph/subgraph-source.ts';
+import { type JudgeRules, judgeDocument } from './judge-document.ts';
+import { type Graph, readDocument } from './prepare-document.ts';
+import type { GraphRequest } from './read-request.ts';
+import { auditing } from './run-document.ts';
+
+export interface AdHocAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** Runs query text: managers, and in the sandbox partners whose integration may. Goes through Apollo Server's pipeline. */
+export interface AdHoc {
+  /** Throws GRAPHQL_VALIDATION_FAILED, LIMIT_EXCEEDED, METHOD_NOT_ALLOWED or what {@link judgeDocument} throws. */
+  run(
+    request: GraphRequest & { text: string; method: string; accept: string },
+    scope: RequestScope,
+  ): Promise<AdHocAnswer>;
+  stop(): Promise<void>;
+}
+
+export interface AdHocOptions {
+  readonly supergraph: Supergraph;
+  readonly graph: Graph;
+  readonly rules: JudgeRules;
+  readonly environment: Environment;
+  readonly spool: Pick<ReportSpool, 'refused'>;
+  readonly log: Logger;
+}
+
+export async function startAdHoc(options: AdHocOptions): Promise<AdHoc> {
+  const server = createApolloServer(options);
+  await server.start();
+  return {
+    async run({ text, operationName, variables, method, accept }, scope) {
+      judge(options, text, operationName, variables, method, scope);
+      const answer = await server.executeHTTPGraphQLRequest({
+        httpGraphQLRequest: {
+          method: 'POST',
+          headers: new HeaderMap([
+            ['content-type', 'application/json'],
+            ['accept', accept],
+          ]),
+          search: '',
+          body: { query: text, variables, ...(operationName === undefined ? {} : { operationName }) },
+        },
+        context: async () => ({ scope }),
+      });
+      if (answer.body.kind !== 'complete') throw new DomainError('INTERNAL');
+      const contentType = answer.headers.get('content-type') ?? 'application/json; charset=utf-8';
+      return { status: answer.status ?? 200, contentType, body: answer.body.string };
+    },
+    stop: () => server.stop(),
+  };
+}
+
+function judge(
+  { graph, rules, environment, spool }: AdHocOptions,
+  text: string,
+  operationName: string | undefined,
+  variables: GraphRequest['variables'],
+  method: string,
+  scope: RequestScope,
+): void {
+  const limits = scope.caller.kind === 'integration' ? AD_HOC_LIMITS : DOCUMENT_LIMITS;
+  const document = readDocument(graph, text, limits, operationName);
+  if (document.operation === 'mutation' && method !== 'POST') throw new DomainError('METHOD_NOT_ALLOWED');
+  if (document.requirement.introspects && environment === 'production') {
+    throw new DomainError('FORBIDDEN', { detail: 'The graph does not describe itself in production.' });
+  }
+  auditing(spool, scope, { entity: 'document', entityId: document.id }, () =>
+    judgeDocument(rules, document, variables, scope.caller, limits),
+  );
+}
+
+type Gateway = NonNullable<ConstructorParameters<typeof ApolloServer<ExecutionContext>>[0]['gateway']>;
+
+function createApolloServer({ supergraph, environment, log }: AdHocOptions): ApolloServer<ExecutionContext> {
+  return new ApolloServer<ExecutionContext>({
+    gateway: withReportedErrors(supergraph, log),
+    introspection: environment === 'sandbox',
+    // Identity is a bearer token and never a cookie, so a foreign page has nothing to ride on.
+    csrfPrevention: false,
+    persistedQueries: false,
+    allowBatchedHttpRequests: false,
+    includeStacktraceInErrorResponses: false,
+    hideSchemaDetailsFromClientErrors: environment === 'production',
+    stopOnTerminationSignals: false,
+    nodeEnv: 'production',
+    formatError: maskUnknown,
+    logger: {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (message?: unknown) => log.warn({ message: String(message) }, 'apollo.warned'),
+      error: (message?: unknown) => log.error({ message: String(message) }, 'apollo.failed'),
+    },
+    plugins: [
+      ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginInlineTraceDisabled(),
+      ApolloServerPluginLandingPageDisabled(),
+      ApolloServerPluginSchemaReportingDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+    ],
+  });
+}
+
+/** The graph that is loaded already, with our error edge around its executor. */
+function withReportedErrors(supergraph: Supergraph, log: Logger): Gateway {
+  const listeners = new Set<Parameters<Gateway['onSchemaLoadOrUpdate']>[0]>();
+  return {
+    onSchemaLoadOrUpdate(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async load() {
+      for (const listener of listeners) listener({ apiSchema: supergraph.schema, coreSupergraphSdl: '' });
+      return {
+        executor: async (requestContext) => {
+          const { scope } = requestContext.context as ExecutionContext;
+          return reportErrors(await supergraph.executor(requestContext), scope, log);
+        },
+      };
+    },
+    stop: async () => undefined,
+  };
+}
+
+/** Errors of execution are ours by now; what Apollo Server itself finds wrong gets a code of our table. */
+function maskUnknown(formatted: GraphQLFormattedError): GraphQLFormattedError {
+  if (isErrorCode(formatted.extensions?.code)) return formatted;
+  const code = formatted.extensions?.code === 'BAD_USER_INPUT' ? 'VALIDATION_FAILED' : 'INTERNAL';
+  const { message } = new DomainError(code);
+  return { ...formatted, message, extensions: { code } };
+}

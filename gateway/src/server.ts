@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto';
+import { addressSetting, type GatewayConfig } from '@bridgework/kernel/config';
+import { readContract } from '@bridgework/kernel/contract-files';
+import { readTokenPeppers } from '@bridgework/kernel/integration-token';
+import type { Logger } from '@bridgework/kernel/logger';
+import { readPublicKeys, readSigningKey } from '@bridgework/kernel/signed-caller';
+import { parseRequirements, type RequirementMap, readCostModel } from '@bridgework/schema';
+import type { FastifyInstance } from 'fastify';
+import { parse } from 'graphql';
+import { createAdmitRequest } from './admit-request.ts';
+import { buildApp } from './app.ts';
+import { createAuthenticate } from './authenticate.ts';
+import { lastGoodFile } from './control/last-good.ts';
+import { followRegistry, type RegistryOptions } from './control/registry.ts';
+import { createRegistryClient } from './control/registry-client.ts';
+import { openSpool, type ReportSpool } from './control/spool.ts';
+import { spoolFiles } from './control/spool-files.ts';
+import { createPrepareDocument, type Graph } from './documents/prepare-document.ts';
+import { registerDocumentRoutes } from './documents/routes.ts';
+import { startAdHoc } from './documents/run-ad-hoc.ts';
+import { createRunDocument } from './documents/run-document.ts';
+import { createExecute } from './graph/execute-document.ts';
+import { loadSupergraph } from './graph/load-supergraph.ts';
+import { createCallSigner } from './graph/sign-calls.ts';
+import { connectSubgraph, connectSubgraphs } from './graph/subgraph-pools.ts';
+import { createSubgraphSource } from './graph/subgraph-source.ts';
+import { createAuthorizeOperation, createCallOperation, readProductOperations } from './operations.ts';
+import { registerRest } from './rest/register-routes.ts';
+import type { GatewayServices } from './services.ts';
+import { createVerifyManager } from './verify-manager.ts';
+
+export interface GatewayDeps {
+  readonly log: Logger;
+  readonly now: () => Date;
+  /** Default: the committed `schema/supergraph.graphql`. */
+  readonly supergraphSdl?: string;
+  /** Default: the committed `schema/generated/requirements.json`. */
+  readonly requirements?: RequirementMap;
+}
+
+export interface Gateway {
+  readonly app: FastifyInstance;
+  /** Resolves when there is a first generation to judge requests by; until then they are answered 503. */
+  ready(): Promise<void>;
+  /** Listens on HOST and PORT; answers the origin, with the port that was taken. */
+  listen(): Promise<string>;
+  /** Finishes requests under way, reports what it has seen, lets go of every connection. */
+  close(): Promise<void>;
+}
+
+/** Builds the gateway and begins to follow the registry; does not listen. */
+export async function buildGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
+  const { log, now } = deps;
+  const { graph, supergraph, cost, connections } = await loadGraph(config, deps);
+  const prepareDocument = createPrepareDocument(graph, supergraph);
+  const operations = readProductOperations(prepareDocument);
+  const { registry, spool, release } = followControl(config, deps, {
+    prepareDocument,
+    forgetPlan: supergraph.forgetPlan,
+  });
+  const rules = { schema: supergraph.schema, cost, mayWrite: () => registry.state() === 'live' };
+  const run = createRunDocument({ rules, execute: createExecute(supergraph, log), spool });
+  const adHoc = await startAdHoc({ supergraph, graph, rules, environment: config.CLINIC_ENV, spool, log });
+
+  const app = buildApp(config, registry, log);
+  const admit = createAdmitRequest(app, registry, authenticateBy(config, spool, now));
+  const services: GatewayServices = {
+    config,
+    now,
+    log,
+    authenticate: async (request) => (await admit(request)).scope,
+    authorizeOperation: createAuthorizeOperation(operations, spool),
+    callOperation: createCallOperation(operations, run),
+    reportRefusal: spool.refused,
+  };
+  registerDocumentRoutes(app, { admit, run, adHoc, spool, log });
+  await registerRest(app, services);
+  return {
+    app,
+    ready: registry.ready,
+    listen: () => app.listen({ host: config.HOST, port: config.PORT }),
+    async close() {
+      await app.close();
+      await adHoc.stop();
+      await release();
+      await supergraph.stop();
+      await Promise.all(Object.values(connections).map((connection) => connection.close()));
+    },
+  };
+}
+
+/** The graph, its rules and the ways to its subgraphs. */
+async function loadGraph(config: GatewayConfig, deps: GatewayDeps) {
+  const { log, now } = deps;
+  const sdl = deps.supergraphSdl ?? readContract('supergraph.graphql');
+  const requirements: RequirementMap =
+    deps.requirements ?? parseRequirements(readContract('generated/requirements.json'));
+  const connections = connectSubgraphs((name) => config[addressSetting(name)]);
+  const sign = createCallSigner(readSigningKey(config.CALLER_SIGNING_KEY), now);
+  const supergraph = await loadSupergraph({
+    sdl,
+    sourceOf: (name) => createSubgraphSource({ name, connection: connections[name], sign, log }),
+    log,
+  });
+  const graph: Graph = { schema: supergraph.schema, requirements };
+  return { graph, supergraph, cost: readCostModel(parse(sdl)), connections };
+}
+
+/** Both directions between this gateway and the registry, over a connection of their own. */
+function followControl(
+  config: GatewayConfig,
+  { log, now }: GatewayDeps,
+  documents: Pick<RegistryOptions, 'prepareDocument' | 'forgetPlan'>,
+) {
+  const gatewayId = `gw_${randomBytes(8).toString('hex')}`;
+  const connection = connectSubgraph(config.INTEGRATION_URL);
+  const signingKey = readSigningKey(config.CALLER_SIGNING_KEY);
+  const client = createRegistryClient({ connection, signingKey, gatewayId, now });
+  const spool = openSpool({ client, files: spoolFiles(config.DATA_DIR), gatewayId, now, log });
+  const registry = followRegistry({
+    client,
+    lastGood: lastGoodFile(config.DATA_DIR),
+    publicKeys: readPublicKeys(config.REGISTRY_PUBLIC_KEY),
+    environment: config.CLINIC_ENV,
+    ...documents,
+    spool,
+    now,
+    log,
+  });
+  const release = async () => {
+    await registry.close();
+    await spool.close();
+    await connection.close();
+  };
+  return { registry, spool, release };
+}
+
+const authenticateBy = (config: GatewayConfig, spool: ReportSpool, now: () => Date) =>
+  createAuthenticate({
+    environment: config.CLINIC_ENV,
+    peppers: readTokenPeppers(config.TOKEN_PEPPER),
+    verifyManager: createVerifyManager(config, now),
+    spool,
+    now,
+  });

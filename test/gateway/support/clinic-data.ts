@@ -1,0 +1,71 @@
+import { DomainError } from '@bridgework/kernel/errors';
+import type { Resolvers } from './subgraph-server.ts';
+
+const money = { amountMinor: 12_500, currency: 'SAR' };
+const entity = () => (reference: object) => reference;
+
+/** A day of the clinic, small enough to be read, that crosses all four subgraphs. */
+export const appointmentResolvers: Resolvers = {
+  Query: {
+    appointments: () => ({
+      edges: [{ cursor: 'c1', node: appointment }],
+      pageInfo: { hasNextPage: false, endCursor: 'c1' },
+    }),
+    appointment: (_: unknown, { id }: { id: string }) => (id === appointment.id ? appointment : null),
+  },
+};
+
+const appointment = {
+  __typename: 'Appointment',
+  id: 'apt_1',
+  status: 'COMPLETED',
+  startsAt: '2026-03-01T08:30:00.000Z',
+  endsAt: '2026-03-01T09:00:00.000Z',
+  provider: { __typename: 'Provider', id: 'prv_1', name: 'Dr. Noura' },
+  patient: { __typename: 'Patient', id: 'pat_1', displayName: 'سارة م.', phoneMasked: '••••42' },
+  visit: { __typename: 'Visit', id: 'vis_1', status: 'COMPLETED', completedAt: '2026-03-01T09:00:00.000Z' },
+};
+
+export const billingResolvers = (confirmed: { count: number }): Resolvers => ({
+  Patient: { __resolveReference: entity(), balances: () => [money] },
+  Visit: {
+    __resolveReference: entity(),
+    invoice: () => ({ id: 'inv_1', reference: 'INV-1', status: 'ISSUED', balance: money }),
+  },
+  Mutation: {
+    confirmPayment: (_: unknown, { input }: { input: { invoiceId: string } }) => {
+      if (input.invoiceId === 'inv_paid') throw new DomainError('INVOICE_ALREADY_PAID');
+      if (input.invoiceId === 'inv_bug') throw new Error('relation "billing.payments" does not exist');
+      confirmed.count += 1;
+      return {
+        confirmationId: 'cnf_1',
+        paymentId: 'pay_1',
+        invoiceId: input.invoiceId,
+        invoiceStatus: 'PAID',
+        balance: { amountMinor: 0, currency: 'SAR' },
+        replayed: false,
+      };
+    },
+  },
+});
+
+export const inventoryResolvers: Resolvers = {
+  Query: {
+    lowStockItems: () => ({
+      edges: [{ cursor: 'c', node: { id: 'itm_1', sku: 'GLV', name: 'Gloves', onHand: 2, reorderPoint: 10 } }],
+      pageInfo: { hasNextPage: false, endCursor: 'c' },
+    }),
+  },
+  Visit: {
+    __resolveReference: entity(),
+    materialsUsed: () => [{ quantity: 2, item: { id: 'itm_1', sku: 'GLV', name: 'Gloves' } }],
+  },
+};
+
+export const integrationResolvers: Resolvers = {
+  Query: {
+    me: () => ({ kind: 'INTEGRATION', name: 'a token', scopes: [], expiresAt: null }),
+    integrations: () => ({ edges: [], pageInfo: { hasNextPage: false, endCursor: null } }),
+  },
+  Appointment: { __resolveReference: entity(), importedBy: () => null },
+};
