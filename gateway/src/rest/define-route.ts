@@ -1,72 +1,10 @@
 import { DomainError, type ErrorCode } from '@bridgework/kernel/errors';
 import { z } from 'zod';
 import { readIdempotencyKey } from './idempotency.ts';
-import { type CursorSeal, DEFAULT_LIMIT, PAGE_PARAMETERS, type Page, type PageRequest, writePage } from './paging.ts';
+import { DEFAULT_LIMIT, PAGE_PARAMETERS, type Page, type PageRequest, writePage } from './paging.ts';
 import { parseInput, readQuery } from './parse-input.ts';
+import type { Deprecation, FullerOperation, Method, RawRequest, Route, RoutePath } from './route.ts';
 import { parseStrictJson } from './strict-json.ts';
-
-export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
-export type RoutePath = `/api/v1/${string}`;
-
-/** A part of the contract that is on its way out. @see RFC 9745, RFC 8594 */
-export interface Deprecation {
-  readonly since: Date;
-  /** From then on the route answers 410 version-retired. */
-  readonly sunset: Date;
-  /** Where the change is explained. */
-  readonly link: string;
-  readonly successor?: RoutePath;
-}
-
-/** What a request brings, not read yet. */
-export interface RawRequest {
-  readonly url: string;
-  readonly params: Readonly<Record<string, string>>;
-  readonly body: Uint8Array | undefined;
-  readonly idempotencyKey: string | readonly string[] | undefined;
-}
-
-/** What a route is run with. */
-export interface RouteSite {
-  /** Runs the operation as the request's caller; throws a DomainError rather than answer with a hole. */
-  readonly call: (variables: Record<string, unknown>) => Promise<Record<string, unknown>>;
-  /** To whom a cursor belongs. */
-  readonly holder: string;
-  readonly cursors: CursorSeal;
-}
-
-export interface RouteAnswer {
-  readonly status: number;
-  readonly body: unknown;
-  readonly replayed: boolean;
-  /** Query of the next page. */
-  readonly next?: string;
-}
-
-/** A row of the route table: what OpenAPI tells, and how a request is answered. */
-export interface Route {
-  readonly method: Method;
-  readonly path: RoutePath;
-  readonly tag: string;
-  readonly summary: string;
-  readonly description?: string;
-  /** Name of the registered operation; without one the route is public and answers from the product itself. */
-  readonly operation?: string;
-  readonly idempotent: boolean;
-  /** Shows something of a patient: never stored by any cache. */
-  readonly personalData: boolean;
-  readonly params: z.ZodObject;
-  readonly query: z.ZodObject;
-  readonly body?: z.ZodObject;
-  readonly maxBodyBytes: number;
-  readonly answers: Readonly<Record<number, z.ZodType>>;
-  /** Refusals of the operation's own, beyond those that every route can give. */
-  readonly refusals: readonly ErrorCode[];
-  /** What a refused write is called in the audit log. */
-  readonly action?: string;
-  readonly deprecation?: Deprecation;
-  readonly answer: (raw: RawRequest, site: RouteSite) => Promise<RouteAnswer>;
-}
 
 type Shape = z.ZodObject;
 type Read<Schema> = Schema extends Shape ? z.output<Schema> : Record<never, never>;
@@ -87,6 +25,7 @@ export interface RouteDefinition<Params, Query, Body, Idempotent, Sort, Data, Dt
   readonly summary: string;
   readonly description?: string;
   readonly operation: string;
+  readonly fuller?: FullerOperation;
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;

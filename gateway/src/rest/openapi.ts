@@ -1,38 +1,13 @@
 import { ERRORS, type ErrorCode, slugOf } from '@bridgework/kernel/errors';
-import { type DocumentRequirement, EVENT_TYPES, EVENTS, EventPayload, type EventType } from '@bridgework/schema';
-import { z } from 'zod';
-import type { Route } from './define-route.ts';
+import { type DocumentRequirement, EVENT_TYPES } from '@bridgework/schema';
+import type { z } from 'zod';
+import { describeWebhook, PROBLEM_SCHEMA } from './describe-messages.ts';
 import { describeInline, describeNamed, type JsonSchema, schemaRef } from './describe-schema.ts';
+import type { Route } from './route.ts';
 import { API_VERSION } from './versions.ts';
 
 /** What each registered operation asks of its caller, by the operation's name. */
 export type Registered = ReadonlyMap<string, { readonly requirement: DocumentRequirement }>;
-
-const PROBLEM: JsonSchema = {
-  type: 'object',
-  description: 'A refusal, after RFC 9457. A problem type may have members of its own.',
-  required: ['type', 'title', 'status', 'instance', 'request_id'],
-  properties: {
-    type: { type: 'string', format: 'uri-reference', description: 'Names the problem; readable there.' },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    detail: { type: 'string' },
-    instance: { type: 'string', examples: ['urn:request:req_7v2k9m4x0c8n5b1d6f3g7h2j4k'] },
-    request_id: { type: 'string' },
-    errors: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['pointer', 'code', 'detail'],
-        properties: {
-          pointer: { type: 'string', description: 'RFC 6901: into the body, or the name of a parameter.' },
-          code: { type: 'string' },
-          detail: { type: 'string' },
-        },
-      },
-    },
-  },
-};
 
 /**
  * The reference as OpenAPI 3.1, made of the table alone; the scopes are those of each route's registered document, so what
@@ -64,7 +39,7 @@ export function buildOpenApi(routes: readonly Route[], registered: Registered): 
       schemas: {
         ...describeNamed([...new Set(answers)], { open: true }),
         ...describeNamed([...new Set(bodies)], { open: false }),
-        Problem: PROBLEM,
+        Problem: PROBLEM_SCHEMA,
       },
     },
   };
@@ -191,26 +166,4 @@ function describeRefusals(codes: readonly ErrorCode[]): JsonSchema {
       },
     ]),
   );
-}
-
-function describeWebhook(type: EventType): JsonSchema {
-  const { entityType, readScope, published } = EVENTS[type];
-  const payload = EventPayload.extend({
-    event_type: z.literal(type),
-    entity_type: z.literal(entityType),
-    data: published,
-  });
-  return {
-    operationId: `on_${type.replace('.', '_')}`,
-    tags: ['Webhooks'],
-    summary: `Sent to subscribed endpoints of an integration with ${readScope}.`,
-    parameters: ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
-      name,
-      in: 'header',
-      required: true,
-      schema: { type: 'string' },
-    })),
-    requestBody: { required: true, content: { 'application/json': { schema: describeInline(payload, 'input') } } },
-    responses: { '2XX': { description: 'Received. Anything else is tried again.' } },
-  };
 }

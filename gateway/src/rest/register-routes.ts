@@ -3,13 +3,14 @@ import { DomainError } from '@bridgework/kernel/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestScope } from '../graph/execute.ts';
 import type { GatewayServices } from '../services.ts';
-import type { Route, RouteAnswer } from './define-route.ts';
 import { IDEMPOTENCY_HEADER } from './idempotency.ts';
 import { requireJsonAccepted, requireJsonBody } from './negotiate.ts';
 import { type CursorSeal, createCursorSeal } from './paging.ts';
 import { refusalOf } from './problem.ts';
 import { writeAnswer, writeCommonHeaders, writeDeprecation, writeProblem } from './reply.ts';
+import type { Route, RouteAnswer } from './route.ts';
 import { routes as productRoutes } from './routes.ts';
+import { answerUnknown, fromFramework } from './unknown-requests.ts';
 
 const PREFIX = '/api/v1';
 
@@ -17,6 +18,8 @@ const PREFIX = '/api/v1';
 interface Admission {
   readonly route: Route;
   scope?: RequestScope;
+  /** The registered operation that this caller's request runs. */
+  operation?: string;
   /** From here on the subgraph writes the audit rows. */
   operationRuns: boolean;
 }
@@ -29,8 +32,8 @@ interface Frame {
 }
 
 /**
- * Mounts REST v1. The application gives each request its public id (`genReqId: () => newId('req')`) and passes
- * {@link answerFrameworkError} to its constructor, since a URL that cannot be decoded meets no route.
+ * Mounts REST v1. The application gives each request its public id (`genReqId: () => newId('req')`) and answers what
+ * meets no route at all, such as a URL that cannot be decoded.
  *
  * The order of the checks is part of the contract: identity, scope, media types, then what the request says.
  */
@@ -52,7 +55,7 @@ export async function registerRest(
       rest.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
       rest.addHook('onRequest', async (_request, reply) => writeCommonHeaders(reply));
       rest.setErrorHandler((error, request, reply) => refuse(frame, error, request, reply));
-      rest.setNotFoundHandler((request, reply) => answerUnknown(frame, routes, request, reply));
+      rest.setNotFoundHandler((request, reply) => answerUnknown(frame.baseUrl, routes, request, reply));
       for (const route of routes) mount(rest, frame, route);
       done();
     },
@@ -79,12 +82,19 @@ async function admit(frame: Frame, route: Route, request: FastifyRequest): Promi
   frame.admissions.set(request, admission);
   if (route.operation !== undefined) {
     admission.scope = await frame.services.authenticate(request);
-    frame.services.authorizeOperation(route.operation, admission.scope);
+    admission.operation = chooseOperation(route, admission.scope) ?? route.operation;
+    frame.services.authorizeOperation(admission.operation, admission.scope);
   }
   requireJsonAccepted(request.headers.accept);
   if (route.body !== undefined) {
     requireJsonBody(request.headers['content-type'], request.headers['content-encoding']);
   }
+}
+
+/** The fuller operation, if the route has one and the caller the scope for it. */
+function chooseOperation({ fuller }: Route, { caller }: RequestScope): string | undefined {
+  const scopes = caller.kind === 'gateway' ? [] : caller.scopes;
+  return fuller !== undefined && scopes.includes(fuller.scope) ? fuller.operation : undefined;
 }
 
 async function run(frame: Frame, route: Route, request: FastifyRequest): Promise<RouteAnswer> {
@@ -101,11 +111,11 @@ async function run(frame: Frame, route: Route, request: FastifyRequest): Promise
       holder: scope === undefined ? '' : holderOf(scope),
       cursors: frame.cursors,
       call: async (variables) => {
-        if (admission === undefined || scope === undefined || route.operation === undefined) {
+        if (admission?.operation === undefined || scope === undefined) {
           throw new Error(`${route.path} runs no operation.`);
         }
         admission.operationRuns = true;
-        return frame.services.callOperation(route.operation, variables, scope);
+        return frame.services.callOperation(admission.operation, variables, scope);
       },
     },
   );
@@ -161,45 +171,4 @@ function reportRefusedWrite(services: GatewayServices, admission: Admission, req
     code: refusal.code,
     message: [refusal.code, ...places].join(', '),
   });
-}
-
-/** Fastify's own refusals in our words. */
-function fromFramework(thrown: unknown): DomainError | undefined {
-  if (thrown instanceof DomainError || !(thrown instanceof Error)) return undefined;
-  const { statusCode } = thrown as { statusCode?: unknown };
-  if (statusCode === 413) return new DomainError('PAYLOAD_TOO_LARGE');
-  if (statusCode === 415) return new DomainError('UNSUPPORTED_MEDIA_TYPE');
-  if (statusCode === 400) return new DomainError('MALFORMED_JSON', { detail: 'The body could not be read.' });
-  return undefined;
-}
-
-function answerUnknown(
-  frame: Frame,
-  routes: readonly Route[],
-  request: FastifyRequest,
-  reply: FastifyReply,
-): FastifyReply {
-  const path = request.url.split('?', 1)[0] ?? '';
-  const methods = routes.filter((route) => matchesPath(route, path)).map(({ method }) => method);
-  if (methods.includes('GET')) methods.push('HEAD' as 'GET');
-  if (methods.length === 0 || methods.some((method) => method === request.method)) {
-    return writeProblem(reply, new DomainError('NOT_FOUND'), frame.baseUrl);
-  }
-  reply.header('allow', [...new Set(methods)].join(', '));
-  return writeProblem(reply, new DomainError('METHOD_NOT_ALLOWED'), frame.baseUrl);
-}
-
-function matchesPath(route: Route, path: string): boolean {
-  const expected = route.path.split('/');
-  const given = path.split('/');
-  return (
-    expected.length === given.length &&
-    expected.every((step, index) => (step.startsWith('{') ? given[index] !== '' : step === given[index]))
-  );
-}
-
-/** For Fastify's `frameworkErrors`: a URL that cannot be decoded names nothing. */
-export function answerFrameworkError(_error: Error, _request: FastifyRequest, reply: FastifyReply): void {
-  writeCommonHeaders(reply);
-  writeProblem(reply, new DomainError('NOT_FOUND'), '');
 }

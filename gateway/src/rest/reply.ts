@@ -1,9 +1,9 @@
 import { ERRORS } from '@bridgework/kernel/errors';
 import type { FastifyReply } from 'fastify';
-import type { Deprecation, Route, RouteAnswer } from './define-route.ts';
 import { matchesEtag, strongEtag } from './etag.ts';
 import { REPLAYED_HEADER } from './idempotency.ts';
 import { PROBLEM_MEDIA_TYPE, refusalOf, toProblem } from './problem.ts';
+import type { Deprecation, Route, RouteAnswer } from './route.ts';
 import { API_VERSION } from './versions.ts';
 
 /** Headers of every answer, the refused ones included. */

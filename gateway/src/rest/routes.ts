@@ -1,9 +1,10 @@
-import type { Route } from './define-route.ts';
+import type { Route } from './route.ts';
 import { getAppointmentV1, listAppointmentsV1 } from './v1/appointments.ts';
 import { listLowStockV1 } from './v1/inventory.ts';
 import { getPayableInvoiceV1 } from './v1/invoices.ts';
 import { getMeV1 } from './v1/me.ts';
 import { getOpenApiV1 } from './v1/openapi.ts';
+import { getPatientV1 } from './v1/patients.ts';
 import { confirmPaymentV1, findPaymentConfirmationV1, getPaymentConfirmationV1 } from './v1/payment-confirmations.ts';
 import { getProblemTypeV1, getVersionsV1 } from './v1/product.ts';
 import { getVisitV1, listVisitsV1 } from './v1/visits.ts';
@@ -14,6 +15,7 @@ export const routes: readonly Route[] = [
   getAppointmentV1,
   listVisitsV1,
   getVisitV1,
+  getPatientV1,
   listLowStockV1,
   getPayableInvoiceV1,
   confirmPaymentV1,

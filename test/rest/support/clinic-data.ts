@@ -17,6 +17,15 @@ export const appointment = (fields: Readonly<Record<string, unknown>> = {}) => (
   ...fields,
 });
 
+export const patient = () => ({
+  id: newId('pat'),
+  displayName: 'سارة ا.',
+  phoneMasked: '•••••••45',
+  fullName: 'سارة الأحمد',
+  phone: '+966551234545',
+  email: null,
+});
+
 export const visit = () => ({
   id: newId('vis'),
   status: 'COMPLETED',

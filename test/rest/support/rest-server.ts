@@ -8,9 +8,9 @@ import { isAllowed, type Scope } from '@bridgework/schema';
 import Fastify from 'fastify';
 import { buildASTSchema, execute as graphqlExecute, parse } from 'graphql';
 import type { GatewayServices, Refusal } from '../../../gateway/src/index.ts';
-import type { Route } from '../../../gateway/src/rest/define-route.ts';
-import { answerFrameworkError, registerRest } from '../../../gateway/src/rest/register-routes.ts';
+import { registerRest } from '../../../gateway/src/rest/register-routes.ts';
 import { readRegisteredDocuments } from '../../../gateway/src/rest/registered-documents.ts';
+import type { Route } from '../../../gateway/src/rest/route.ts';
 
 /** The graph's roots: fields as values or functions of their arguments. */
 export type Root = Readonly<Record<string, unknown>>;
@@ -38,10 +38,17 @@ export interface RestAnswer {
   readonly body: Record<string, unknown>;
 }
 
-const everything: readonly Scope[] = ['read:appointments', 'read:visits', 'read:inventory', 'write:payments'];
+const everything: readonly Scope[] = [
+  'read:appointments',
+  'read:visits',
+  'read:patients',
+  'read:inventory',
+  'write:payments',
+];
 export const CALLERS: Readonly<Record<string, { integrationId: `int_${string}`; scopes: readonly Scope[] }>> = {
   partner: { integrationId: newId('int'), scopes: everything },
   stranger: { integrationId: newId('int'), scopes: everything },
+  identifier: { integrationId: newId('int'), scopes: ['read:patients', 'read:patients:identified'] },
   reader: { integrationId: newId('int'), scopes: ['read:appointments'] },
 };
 
@@ -58,7 +65,7 @@ export async function startRest(root: Root, routes?: readonly Route[]): Promise<
   const services = { ...createServices(root, operations), reportRefusal: (refusal: Refusal) => refusals.push(refusal) };
   const app = Fastify({
     genReqId: () => newId('req'),
-    frameworkErrors: answerFrameworkError,
+
     forceCloseConnections: true,
   });
   await registerRest(app, services, routes);
