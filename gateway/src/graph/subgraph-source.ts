@@ -1,7 +1,7 @@
 import type { GraphQLDataSource } from '@apollo/gateway';
 import { DomainError } from '@bridgework/kernel/errors';
 import type { Logger } from '@bridgework/kernel/logger';
-import { CALLER_HEADER } from '@bridgework/kernel/signed-caller';
+import { CALLER_HEADER, REQUEST_ID_HEADER } from '@bridgework/kernel/signed-caller';
 import type { SubgraphName } from '@bridgework/schema';
 import type { RequestScope } from './execute.ts';
 import type { SignedCall } from './sign-calls.ts';
@@ -38,7 +38,7 @@ export function createSubgraphSource(options: SubgraphSourceOptions): GraphQLDat
       const body = JSON.stringify({ query, variables: request.variables, operationName: request.operationName });
       const headers = {
         'content-type': 'application/json',
-        'request-id': scope.requestId,
+        [REQUEST_ID_HEADER]: scope.requestId,
         [CALLER_HEADER]: options.sign({ audience: options.name, use, scope, body }),
         ...(scope.traceparent === undefined ? {} : { traceparent: scope.traceparent }),
         ...(scope.acceptLanguage === undefined ? {} : { 'accept-language': scope.acceptLanguage }),
