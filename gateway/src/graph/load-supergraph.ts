@@ -12,6 +12,7 @@ import {
 } from 'graphql';
 import type { ExecutableDocument, RequestScope } from './execute.ts';
 import { createPlanStore } from './plan-store.ts';
+import { teachScalars } from './scalars.ts';
 import type { createSubgraphSource, ExecutionContext } from './subgraph-source.ts';
 
 type Source = ReturnType<typeof createSubgraphSource>;
@@ -59,6 +60,7 @@ export async function loadSupergraph({ sdl, sourceOf, log }: SupergraphOptions):
     __exposeQueryPlanExperimental: false,
   });
   const { schema, executor } = await gateway.load();
+  teachScalars(schema);
   return {
     schema,
     executor,

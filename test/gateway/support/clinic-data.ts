@@ -11,7 +11,10 @@ export const appointmentResolvers: Resolvers = {
       edges: [{ cursor: 'c1', node: appointment }],
       pageInfo: { hasNextPage: false, endCursor: 'c1' },
     }),
-    appointment: (_: unknown, { id }: { id: string }) => (id === appointment.id ? appointment : null),
+    appointment: (_: unknown, { id }: { id: string }) => {
+      if (id === 'apt_ghost') return { ...appointment, id, patient: { __typename: 'Patient', id: 'pat_ghost' } };
+      return id === appointment.id ? appointment : null;
+    },
   },
 };
 
@@ -27,7 +30,11 @@ const appointment = {
 };
 
 export const billingResolvers = (confirmed: { count: number }): Resolvers => ({
-  Patient: { __resolveReference: entity(), balances: () => [money] },
+  // Billing has never heard of this one; a reference that is not found is null.
+  Patient: {
+    __resolveReference: (reference: { id: string }) => (reference.id === 'pat_ghost' ? null : reference),
+    balances: () => [money],
+  },
   Visit: {
     __resolveReference: entity(),
     invoice: () => ({ id: 'inv_1', reference: 'INV-1', status: 'ISSUED', balance: money }),
