@@ -27,6 +27,27 @@ export interface MigrateOptions {
   /** Written once into the database; from then on every other value is refused. */
   readonly environment: Environment;
   readonly rolePasswords: Readonly<Record<LoginRole, string>>;
+  /** For a cluster of tests, where many databases share the roles: one limit for all of them. */
+  readonly connectionLimit?: number;
+}
+
+/**
+ * What a role may hold of the server. Partner load, or a process of ours that is stuck, must not hold up the clinic's own
+ * application: our roles wait a second for a lock, keep an idle transaction for two, and leave it connections enough.
+ * The core's own role has no limits of ours.
+ */
+const ROLE_LIMITS: Readonly<Record<LoginRole, RoleLimits>> = {
+  core_app: { connections: -1 },
+  bridgework_appointment: { connections: 12, statementMs: 5_000 },
+  bridgework_billing: { connections: 12, statementMs: 5_000 },
+  bridgework_inventory: { connections: 12, statementMs: 5_000 },
+  bridgework_integration: { connections: 16, statementMs: 5_000 },
+  bridgework_workers: { connections: 24, statementMs: 15_000 },
+};
+interface RoleLimits {
+  /** -1 is none. */
+  readonly connections: number;
+  readonly statementMs?: number;
 }
 
 /** Any constant: it stands for "somebody migrates this database". */
@@ -52,7 +73,10 @@ export async function migrate(options: MigrateOptions): Promise<readonly string[
     const before = await appliedUntil(sql);
     await applyMigrations(drizzle(sql), { migrationsFolder: migrationsFolder() });
     await sql`insert into integration.environment (name) values (${options.environment}) on conflict do nothing`;
-    for (const role of LOGIN_ROLES) await setPassword(sql, role, options.rolePasswords[role]);
+    for (const role of LOGIN_ROLES) {
+      await setLimits(sql, role, options.connectionLimit);
+      await setPassword(sql, role, options.rolePasswords[role]);
+    }
     return readJournal()
       .filter(({ when }) => when > before)
       .map(({ tag }) => tag);
@@ -89,6 +113,20 @@ async function createRoles(sql: Sql): Promise<void> {
     if (found !== undefined) continue;
     const login = role === OWNER_ROLE ? 'nologin' : 'login';
     await onCatalogRace(() => sql.unsafe(`create role ${role} ${login} noinherit nocreatedb nocreaterole`));
+  }
+}
+
+async function setLimits(sql: Sql, role: LoginRole, connectionLimit: number | undefined): Promise<void> {
+  const { connections, statementMs } = ROLE_LIMITS[role];
+  await onCatalogRace(() => sql.unsafe(`alter role ${role} connection limit ${connectionLimit ?? connections}`));
+  if (statementMs === undefined) return;
+  const settings = {
+    statement_timeout: statementMs,
+    lock_timeout: 1_000,
+    idle_in_transaction_session_timeout: 2_000,
+  };
+  for (const [name, value] of Object.entries(settings)) {
+    await onCatalogRace(() => sql.unsafe(`alter role ${role} set ${name} = ${value}`));
   }
 }
 

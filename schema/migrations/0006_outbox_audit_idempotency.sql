@@ -23,7 +23,7 @@ create table audit.entries (
   occurred_at timestamptz(3) not null default clock_timestamp(),
   integration_id text,
   actor text not null,
-  action text not null,
+  action text not null check (action ~ '^[a-z_]+\.[a-z_]+$'),
   entity text not null,
   entity_id text,
   result text not null check (result in ('OK', 'DENIED', 'REJECTED', 'FAILED', 'REPLAY')),
