@@ -14,8 +14,8 @@ import type { RunningSubgraph, Subgraph } from '@bridgework/kernel/subgraph';
 import { parseRequirements, type SubgraphName } from '@bridgework/schema';
 import { type DocumentNode, parse } from 'graphql';
 import { listenOn } from './address.ts';
+import { auditRefusals } from './audit-refusals.ts';
 import { buildSchema } from './build-schema.ts';
-import { createRefusals } from './refusals.ts';
 import { createSubgraphServer } from './serve-subgraph.ts';
 import { createVerifier } from './verify-request.ts';
 
@@ -93,10 +93,7 @@ async function serve(subgraph: Subgraph, config: SubgraphHostConfig, options: Se
   const requirements = parseRequirements(options.contract('generated/requirements.json'));
   const schema = buildSchema(subgraph, readSdl(options.contract, name), requirements);
   const database = openDatabase({ url: databaseUrl, applicationName: `bridgework ${name}` });
-  const refusals = createRefusals({
-    now: options.now,
-    write: async (reason, count) => log.warn({ reason, count }, 'requests.refused'),
-  });
+  const refusals = auditRefusals(name, { db: database.db, log, now: options.now });
   let running: RunningSubgraph | undefined;
   try {
     const runtime = { database, databaseUrl, log, now: options.now, secrets: secretsOf(config) };
