@@ -49,6 +49,8 @@ export interface TestGateway {
   /** Publishes and waits until the gateway judges by it. */
   settle(): Promise<void>;
   managerToken(role?: StaffRole | string, claims?: Record<string, unknown>): Promise<string>;
+  /** Any sign-in, signed with the issuer's key. */
+  signIn(build: (jwt: SignJWT) => SignJWT): Promise<string>;
   post(body: unknown, token?: string, headers?: Record<string, string>): Promise<Response>;
   get(path: string, token?: string, headers?: Record<string, string>): Promise<Response>;
   /** Requests that reached any subgraph's /graphql. */
@@ -188,6 +190,10 @@ export async function startGateway(
         .setExpirationTime('5m')
         .sign(issuer.privateKey);
     },
+    signIn: (build) =>
+      build(new SignJWT({ role: 'MANAGER' }))
+        .setProtectedHeader({ alg: 'EdDSA', kid: 'dev' })
+        .sign(issuer.privateKey),
     post: (body, token, headers = {}) =>
       fetch(`${origin}/graphql`, {
         method: 'POST',

@@ -1,0 +1,138 @@
+import { readContract } from '@bridgework/kernel/contract-files';
+import fc from 'fast-check';
+import { Client } from 'undici';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Partner, startGateway, type TestGateway } from './support/start-gateway.ts';
+
+const LOW_STOCK = readContract('operations/examples/low-stock.graphql');
+let clinic: TestGateway;
+let partner: Partner;
+let documentId: string;
+
+beforeAll(async () => {
+  clinic = await startGateway();
+  partner = clinic.addPartner(['read:inventory']);
+  documentId = clinic.addDocument(partner, LOW_STOCK);
+  await clinic.settle();
+});
+afterAll(() => clinic?.close());
+
+/** Bodies that are almost requests: right members with wrong values, wrong members, wrong nesting, and plain noise. */
+const almostRequests = fc.oneof(
+  fc.json({ maxDepth: 4 }),
+  fc.string(),
+  fc
+    .dictionary(
+      fc.constantFrom(
+        'documentId',
+        'doc_id',
+        'query',
+        'variables',
+        'operationName',
+        'extensions',
+        '__proto__',
+        'constructor',
+      ),
+      fc.oneof(fc.jsonValue(), fc.constant(LOW_STOCK), fc.constant(null), fc.string()),
+    )
+    .map((value) => JSON.stringify(value)),
+  fc.jsonValue({ maxDepth: 3 }).map((variables) => JSON.stringify({ documentId, variables })),
+  fc.jsonValue({ maxDepth: 3 }).map((first) => JSON.stringify({ documentId, variables: { first, after: first } })),
+  fc.jsonValue().map((persistedQuery) => JSON.stringify({ extensions: { persistedQuery } })),
+);
+
+test('no body, however wrong, is answered with 500', async () => {
+  const manager = await clinic.managerToken();
+  await fc.assert(
+    fc.asyncProperty(almostRequests, fc.constantFrom(partner.token, manager), async (body, token) => {
+      const answer = await clinic.post(body, token);
+      expect(answer.status).toBeLessThan(500);
+      expect(answer.headers.get('request-id')).toMatch(/^req_/);
+      expect(await answer.text()).not.toMatch(/node_modules|at .+:\d+:\d+|\/src\//);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('no query text, however wrong, is answered with 500', async () => {
+  const manager = await clinic.managerToken();
+  const pieces = fc.constantFrom(
+    '{',
+    '}',
+    'query',
+    'mutation',
+    'fragment',
+    'on',
+    'Query',
+    '...',
+    'me',
+    'name',
+    '(',
+    ')',
+    '$',
+    ':',
+    '!',
+    '"',
+    '@include',
+    'if',
+    'true',
+    'first',
+    '1',
+    '[',
+    ']',
+    'a',
+    '#',
+    'appointments',
+    'subscription',
+    '__schema',
+  );
+  const nested = fc.integer({ min: 1, max: 5000 }).map((depth) => '{me'.repeat(depth));
+  const lists = fc
+    .integer({ min: 1, max: 5000 })
+    .map((depth) => `{ appointments(first: ${'['.repeat(depth)}) { edges { cursor } } }`);
+  const circle = fc.constant('query A { ...F } fragment F on Query { ...G } fragment G on Query { ...F }');
+  const texts = fc.oneof(
+    fc.array(pieces, { maxLength: 30 }).map((all) => all.join(' ')),
+    nested,
+    lists,
+    circle,
+    fc.string(),
+  );
+  await fc.assert(
+    fc.asyncProperty(texts, async (query) => {
+      expect((await clinic.post({ query }, manager)).status).toBeLessThan(500);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('no search string or path is answered with 500', async () => {
+  const client = new Client(clinic.origin);
+  const part = fc.string({ maxLength: 40 });
+  const paths = fc.oneof(
+    part.map((text) => `/graphql?${encodeURI(text)}`),
+    part.map((text) => `/graphql?documentId=${encodeURIComponent(text)}&variables=${encodeURIComponent(text)}`),
+    part.map((text) => `/graphql/${encodeURIComponent(text)}`),
+    fc.constantFrom(
+      '/graphql/%zz',
+      '/graphql?%',
+      '/graphql?variables=%7B',
+      `/graphql/${'a'.repeat(5000)}`,
+      '//',
+      '/%2e%2e/',
+    ),
+  );
+  await fc.assert(
+    fc.asyncProperty(paths, async (path) => {
+      const answer = await client.request({
+        method: 'GET',
+        path,
+        headers: { authorization: `Bearer ${partner.token}` },
+      });
+      await answer.body.dump();
+      expect(answer.statusCode).toBeLessThan(500);
+    }),
+    { numRuns: 200 },
+  );
+  await client.close();
+});
