@@ -138,7 +138,7 @@ create function integration.guard_token() returns trigger
 as $$
 declare
   owner integration.integrations;
-  scope text;
+  wanted text;
   approved_until timestamptz;
 begin
   select * into owner from integration.integrations where key = new.integration_key for share;
@@ -151,16 +151,16 @@ begin
   if new.status <> 'ACTIVE' then
     raise exception 'a token begins ACTIVE' using errcode = 'BW002';
   end if;
-  foreach scope in array new.scopes loop
-    continue when not scope = any (integration.sensitive_scopes());
+  foreach wanted in array new.scopes loop
+    continue when not wanted = any (integration.sensitive_scopes());
     select max(approval.expires_at) into approved_until from integration.approvals as approval
       where approval.integration_key = new.integration_key and approval.kind = 'SCOPE'
-        and approval.scope = guard_token.scope and approval.status = 'APPROVED' and approval.expires_at > now();
+        and approval.scope = wanted and approval.status = 'APPROVED' and approval.expires_at > now();
     if approved_until is null then
-      raise exception 'the scope % needs an approval that is still good', scope using errcode = 'BW007';
+      raise exception 'the scope % needs an approval that is still good', wanted using errcode = 'BW007';
     end if;
     if new.expires_at is null or new.expires_at > approved_until then
-      raise exception 'a token with % expires no later than the approval', scope using errcode = 'BW007';
+      raise exception 'a token with % expires no later than the approval', wanted using errcode = 'BW007';
     end if;
   end loop;
   return new;

@@ -1,4 +1,4 @@
-import { refusalOf } from '@bridgework/kernel/database-errors';
+import { refusalOf, withPassingFailures } from '@bridgework/kernel/database-errors';
 import { DomainError } from '@bridgework/kernel/errors';
 import { expect, test } from 'vitest';
 
@@ -17,8 +17,7 @@ test.each(['23505', '42501', '22003', 'ERR_INVALID_ARG_TYPE'])('%s is a fault of
   expect(refusalOf(failure(code))).toBeNull();
 });
 
-test('a refusal passes through as it is, also out of a transaction that wrapped it', () => {
+test('a refusal passes through as it is', async () => {
   const refusal = new DomainError('NOT_FOUND');
-  expect(refusalOf(refusal)).toBe(refusal);
-  expect(refusalOf(new Error('rolled back', { cause: refusal }))).toBe(refusal);
+  await expect(withPassingFailures(() => Promise.reject(refusal))).rejects.toBe(refusal);
 });

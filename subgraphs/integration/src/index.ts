@@ -1,3 +1,16 @@
+import type { Subgraph } from '@bridgework/kernel/subgraph';
+import { serveControl } from './control/serve-control.ts';
+import { resolvers } from './resolvers.ts';
+
+export type { AuditEntry } from './audit/find-audit-entries.ts';
 export { type Payload, SECRET_PREFIX, signatureOf, signPayload } from './deliveries/signed-payload.ts';
+export type { DocumentSet, PersistedDocument } from './documents/document-set.ts';
 export { documentIdOf, type Manifest, type ManifestEntry, parseManifest } from './documents/manifest.ts';
+export type { Registration } from './documents/register-document-set.ts';
 export { type Analysis, type DocumentFault, type Examination, examineDocument } from './graph-analysis.ts';
+export type { Integration } from './integrations/integration.ts';
+export type { IssuedToken } from './tokens/issue-token.ts';
+export type { IntegrationToken } from './tokens/token.ts';
+
+/** The registry: integrations, their tokens, documents and webhook endpoints; obeyed by gateways over its control routes. */
+export const subgraph: Subgraph = { name: 'integration', resolvers, start: serveControl };

@@ -130,7 +130,6 @@ export const tokenUses = integration.table(
     tokenKey: reference(),
     operation: text().notNull(),
     useCount: bigint({ mode: 'number' }).notNull().default(0),
-    firstUsedAt: createdAt(),
     lastUsedAt: instant().notNull(),
   },
   (table) => [primaryKey({ columns: [table.tokenKey, table.operation] })],

@@ -1,4 +1,3 @@
-import { idArgument } from '@bridgework/kernel/arguments';
 import { type Connection, decodeInstantCursor, pageSize, toConnection } from '@bridgework/kernel/connection';
 import type { Context } from '@bridgework/kernel/context';
 import { and, asc, eq, gte, lt, sql } from 'drizzle-orm';
@@ -11,7 +10,7 @@ export const appointmentFilter = z.strictObject({
   startsTo: z.date().nullish(),
   updatedSince: z.date().nullish(),
   status: z.enum(appointments.status.enumValues).nullish(),
-  providerId: idArgument.nullish(),
+  providerId: z.string().nullish(),
 });
 export type AppointmentFilter = z.infer<typeof appointmentFilter>;
 

@@ -1,0 +1,127 @@
+import { recordAudit } from '@bridgework/kernel/audit';
+import type { Context } from '@bridgework/kernel/context';
+import type { Tx } from '@bridgework/kernel/database';
+import { ERRORS, isErrorCode } from '@bridgework/kernel/errors';
+import { ControlReport } from '@bridgework/schema';
+import { and, eq, inArray, sql } from 'drizzle-orm';
+import { parseInput } from '../input.ts';
+import { controlReports, documents, integrations } from '../tables.ts';
+
+/** The audit log takes no other actions; a report it could not take must be refused, not tried again for ever. */
+const AuditableReport = ControlReport.refine(
+  ({ refusals }) => refusals.every(({ action }) => /^[a-z_]+\.[a-z_]+$/.test(action)),
+  { message: 'names an action that is not noun.verb', path: ['refusals'] },
+);
+
+export type Reported = { readonly applied: boolean };
+
+/**
+ * Takes in what a gateway has seen: refusals into the audit log, uses into the counters, what it could and could not
+ * make ready. One transaction; a batch that comes again changes nothing and is answered alike.
+ *
+ * Throws VALIDATION_FAILED.
+ */
+export async function applyReport(ctx: Context, body: unknown): Promise<Reported> {
+  const report = parseInput(AuditableReport, body);
+  return ctx.db.transaction(async (tx) => {
+    const [fresh] = await tx
+      .insert(controlReports)
+      .values({ batchId: report.batch_id, gatewayId: report.gateway_id })
+      .onConflictDoNothing()
+      .returning({ batchId: controlReports.batchId });
+    if (fresh === undefined) return { applied: false };
+    await auditRefused(tx, report.refusals);
+    await countUses(tx, report.uses);
+    await noteCompiled(tx, ctx, report.compiled);
+    return { applied: true };
+  });
+}
+
+/** All in one statement; each keeps the actor and the request that the gateway saw. */
+async function auditRefused(tx: Tx, refusals: ControlReport['refusals']): Promise<void> {
+  if (refusals.length === 0) return;
+  const rows = refusals.map(({ code, message, ...refusal }) => ({
+    ...refusal,
+    result: isDenial(code) ? 'DENIED' : 'REJECTED',
+    error_message: `${code}: ${message}`,
+  }));
+  await tx.execute(sql`
+    select audit.append(actor, integration_id, action, entity, entity_id, result, error_message, request_id, count)
+    from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as refusal (actor text, integration_id text, action text,
+      entity text, entity_id text, result text, error_message text, request_id text, count integer)`);
+}
+
+/** Who you are, or what you may: 401, 403, and the 404 and 410 that hide what is not yours. */
+function isDenial(code: string): boolean {
+  return isErrorCode(code) && [401, 403, 404, 410].includes(ERRORS[code].status);
+}
+
+/** Uses of tokens that are gone are dropped: nothing is left to count them on. */
+async function countUses(tx: Tx, uses: ControlReport['uses']): Promise<void> {
+  if (uses.length === 0) return;
+  const rows = JSON.stringify(uses);
+  // In a fixed order, or two gateways' batches could wait for each other.
+  await tx.execute(sql`
+    insert into integration.token_uses (token_key, operation, use_count, last_used_at)
+    select token.key, use.operation, sum(use.count), max(use.last_used_at)
+    from jsonb_to_recordset(${rows}::text::jsonb)
+      as use (token_id text, operation text, count bigint, last_used_at timestamptz)
+    join integration.tokens token on token.id = use.token_id
+    group by token.key, use.operation
+    order by token.key, use.operation
+    on conflict (token_key, operation) do update
+    set use_count = token_uses.use_count + excluded.use_count,
+      last_used_at = greatest(token_uses.last_used_at, excluded.last_used_at)`);
+  await tx.execute(sql`
+    insert into integration.document_uses (document_key, token_key, use_count, last_used_at)
+    select document.key, token.key, sum(use.count), max(use.last_used_at)
+    from jsonb_to_recordset(${rows}::text::jsonb)
+      as use (token_id text, operation text, count bigint, last_used_at timestamptz)
+    join integration.tokens token on token.id = use.token_id
+    join lateral (
+      select key from integration.documents
+      where integration_key = token.integration_key and hash = use.operation
+      order by status in ('ACTIVE', 'DEPRECATED') desc, key desc
+      limit 1
+    ) document on true
+    group by document.key, token.key
+    order by document.key, token.key
+    on conflict (document_key, token_key) do update
+    set use_count = document_uses.use_count + excluded.use_count,
+      last_used_at = greatest(document_uses.last_used_at, excluded.last_used_at)`);
+}
+
+/**
+ * What gateways could make ready. A document that is known to compile is left alone: every statement on documents is a
+ * change that all gateways read, and each of them reports every document.
+ */
+async function noteCompiled(tx: Tx, ctx: Context, compiled: ControlReport['compiled']): Promise<void> {
+  for (const { document_id, integration_id, ok, error } of compiled) {
+    const rows = await tx
+      .select({ key: documents.key, compiledAt: documents.compiledAt, compileError: documents.compileError })
+      .from(documents)
+      .innerJoin(integrations, eq(integrations.key, documents.integrationKey))
+      .where(and(eq(integrations.id, integration_id), eq(documents.hash, document_id)));
+    const compileError = ok ? null : (error ?? 'unknown').slice(0, 500);
+    const changed = rows.filter((row) => row.compileError !== compileError || (ok && row.compiledAt === null));
+    if (changed.length === 0) continue;
+    await tx
+      .update(documents)
+      .set({ compileError, ...(ok ? { compiledAt: ctx.now() } : {}) })
+      .where(
+        inArray(
+          documents.key,
+          changed.map(({ key }) => key),
+        ),
+      );
+    if (compileError === null) continue;
+    await recordAudit(tx, ctx, {
+      action: 'document.compile',
+      entity: 'document',
+      entityId: document_id,
+      result: 'FAILED',
+      errorMessage: compileError,
+      integrationId: integration_id,
+    });
+  }
+}

@@ -1,0 +1,135 @@
+import type { Db, Tx } from '@bridgework/kernel/database';
+import type { ControlSnapshot, Environment, Scope } from '@bridgework/schema';
+import { and, asc, eq, inArray, or, sql } from 'drizzle-orm';
+import { controlState, documents, integrations, tokens } from '../tables.ts';
+
+/** A revoked token is named for this long, so that its use can be told apart from an invented one. */
+const REVOKED_DAYS = 30;
+const WORKING = ['ACTIVE', 'PAUSED', 'DEPRECATED'] as const;
+const NAMED_DOCUMENTS = ['ACTIVE', 'DEPRECATED', 'RETIRED'] as const;
+
+/** What gateways obey, read at one instant of the database: never half of a change. */
+export async function readSnapshot(db: Db, environment: Environment, now: Date): Promise<ControlSnapshot> {
+  return db.transaction(
+    async (tx) => {
+      const [state] = await tx.select().from(controlState);
+      if (state === undefined) throw new Error('The control state has no row.');
+      return {
+        generation: state.generation,
+        issued_at: now.toISOString(),
+        environment,
+        integrations: await readIntegrations(tx, now, state.allPausedAt !== null, environment),
+        tokens: await readTokens(tx, now),
+        documents: await readDocuments(tx),
+      };
+    },
+    { isolationLevel: 'repeatable read', accessMode: 'read only' },
+  );
+}
+
+/** Cheap enough to be asked twice a second. */
+export async function readGeneration(db: Db): Promise<number | undefined> {
+  const [state] = await db.select({ generation: controlState.generation }).from(controlState);
+  return state?.generation;
+}
+
+async function readIntegrations(
+  tx: Tx,
+  now: Date,
+  allPaused: boolean,
+  environment: Environment,
+): Promise<ControlSnapshot['integrations']> {
+  const rows = await tx
+    .select({
+      id: integrations.id,
+      name: integrations.name,
+      status: integrations.status,
+      reviewDueOn: integrations.reviewDueOn,
+      adHoc: integrations.adHoc,
+    })
+    .from(integrations)
+    .where(inArray(integrations.status, [...WORKING]))
+    .orderBy(asc(integrations.id));
+  const today = now.toISOString().slice(0, 10);
+  return rows.map((row) => ({
+    id: row.id,
+    name: row.name,
+    status: allPaused && row.status === 'ACTIVE' ? 'PAUSED' : (row.status as (typeof WORKING)[number]),
+    review_due_on: row.reviewDueOn,
+    // The review may still be done on its day.
+    review_overdue: row.reviewDueOn !== null && row.reviewDueOn < today,
+    ad_hoc: row.adHoc && environment === 'sandbox',
+  }));
+}
+
+async function readTokens(tx: Tx, now: Date): Promise<ControlSnapshot['tokens']> {
+  const recently = new Date(now.getTime() - REVOKED_DAYS * 86_400_000);
+  const rows = await tx
+    .select({
+      id: tokens.id,
+      integrationId: integrations.id,
+      name: tokens.name,
+      publicId: tokens.publicId,
+      secretHash: tokens.secretHash,
+      pepperId: tokens.pepperId,
+      scopes: tokens.scopes,
+      status: tokens.status,
+      expiresAt: tokens.expiresAt,
+      allowedCidrs: tokens.allowedCidrs,
+    })
+    .from(tokens)
+    .innerJoin(integrations, eq(integrations.key, tokens.integrationKey))
+    .where(
+      and(
+        inArray(integrations.status, [...WORKING]),
+        or(eq(tokens.status, 'ACTIVE'), sql`${tokens.revokedAt} > ${recently.toISOString()}::timestamptz`),
+      ),
+    )
+    .orderBy(asc(tokens.id));
+  return rows.map((row) => ({
+    id: row.id,
+    integration_id: row.integrationId,
+    name: row.name,
+    public_id: row.publicId,
+    secret_hash: row.secretHash,
+    pepper_id: row.pepperId,
+    scopes: row.scopes as Scope[],
+    status: row.status,
+    expires_at: row.expiresAt?.toISOString() ?? null,
+    allowed_cidrs: row.allowedCidrs,
+  }));
+}
+
+async function readDocuments(tx: Tx): Promise<ControlSnapshot['documents']> {
+  const rows = await tx
+    .select({
+      id: documents.hash,
+      integrationId: integrations.id,
+      name: documents.name,
+      aliases: documents.aliases,
+      status: documents.status,
+    })
+    .from(documents)
+    .innerJoin(integrations, eq(integrations.key, documents.integrationKey))
+    .where(and(inArray(integrations.status, [...WORKING]), inArray(documents.status, [...NAMED_DOCUMENTS])))
+    .orderBy(asc(documents.key));
+  const known = new Map<string, ControlSnapshot['documents'][number]>();
+  for (const row of rows) {
+    const key = `${row.integrationId} ${row.id}`;
+    const status = row.status as (typeof NAMED_DOCUMENTS)[number];
+    const earlier = known.get(key);
+    // One text may stand in several sets of an integration: it is as alive as in the liveliest.
+    known.set(key, {
+      id: row.id,
+      integration_id: row.integrationId,
+      name: row.name,
+      aliases: [...new Set([...(earlier?.aliases ?? []), ...row.aliases])],
+      status: earlier === undefined ? status : livelier(earlier.status, status),
+    });
+  }
+  return [...known.values()];
+}
+
+type NamedStatus = (typeof NAMED_DOCUMENTS)[number];
+const livelier = (left: NamedStatus, right: NamedStatus): NamedStatus =>
+  NAMED_DOCUMENTS.indexOf(left) < NAMED_DOCUMENTS.indexOf(right) ? left : right;

@@ -1,0 +1,77 @@
+import type { Context } from '@bridgework/kernel/context';
+import { DomainError } from '@bridgework/kernel/errors';
+import { newId } from '@bridgework/kernel/ids';
+import { listenForChanges } from '@bridgework/kernel/listen';
+import { readSigningKey } from '@bridgework/kernel/signed-caller';
+import type { ControlRequest, RunningSubgraph, SubgraphRuntime } from '@bridgework/kernel/subgraph';
+import { rememberSecrets } from '../secrets.ts';
+import { applyReport } from './apply-report.ts';
+import { coalesce } from './coalesce.ts';
+import { createFeed } from './feed.ts';
+import { readDocumentTexts } from './read-document-texts.ts';
+import { readGeneration, readSnapshot } from './read-snapshot.ts';
+import { signSnapshot } from './sign-snapshot.ts';
+
+export const CONTROL_CHANNEL = 'bridgework_control';
+/** The backstop of a lost notification: a revoked token must be known everywhere within a second. */
+const POLL_MS = 500;
+/** Even without a change: a review falls due by the calendar, and a snapshot's signed issue time must stay young. */
+const RENEW_MS = 15_000;
+
+/** Starts the registry's side of the control contract; see schema/src/control.ts. */
+export async function serveControl(runtime: SubgraphRuntime): Promise<RunningSubgraph> {
+  const { database, databaseUrl, log, now, secrets } = runtime;
+  rememberSecrets(database.db, secrets);
+  const key = readSigningKey(secrets.registrySigningKey);
+  const feed = createFeed();
+  let published = { generation: -1, at: 0 };
+  const publish = async (): Promise<void> => {
+    const snapshot = await readSnapshot(database.db, secrets.environment, now());
+    feed.publish(signSnapshot(key, snapshot));
+    published = { generation: snapshot.generation, at: performance.now() };
+    failing = false;
+  };
+  let failing = false;
+  const onError = (err: unknown): void => {
+    // Once per outage, not twice a second.
+    if (!failing) log.error({ err }, 'snapshot.not_read');
+    failing = true;
+  };
+  const lookAgain = coalesce(publish, onError);
+  const check = coalesce(async () => {
+    const isYoung = performance.now() - published.at < RENEW_MS;
+    if (isYoung && (await readGeneration(database.db)) === published.generation) return;
+    lookAgain();
+  }, onError);
+  await publish();
+  const listener = await listenForChanges({
+    url: databaseUrl,
+    channel: CONTROL_CHANNEL,
+    applicationName: 'bridgework integration control',
+    onChange: lookAgain,
+  });
+  const poll = setInterval(check, POLL_MS);
+  return {
+    controlRoutes: {
+      'GET /control/stream': ({ signal }) => feed.lines(signal),
+      'POST /control/documents': async ({ body }) => readDocumentTexts(database.db, parseJson(body)),
+      'POST /control/report': async (request) => applyReport(contextOf(runtime, request), parseJson(request.body)),
+    },
+    async close() {
+      clearInterval(poll);
+      await listener.close();
+    },
+  };
+}
+
+function contextOf({ database, now, log }: SubgraphRuntime, { caller }: ControlRequest): Context {
+  return { db: database.db, caller, now, log, requestId: newId('req') };
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch (cause) {
+    throw new DomainError('MALFORMED_JSON', { cause });
+  }
+}

@@ -1,0 +1,58 @@
+import { actorOf, type Context } from '@bridgework/kernel/context';
+import type { Tx } from '@bridgework/kernel/database';
+import { DomainError } from '@bridgework/kernel/errors';
+import { EVENT_TYPES, type EventType } from '@bridgework/schema';
+import { eq } from 'drizzle-orm';
+import { z } from 'zod';
+import { idempotencyKey, parseInput } from '../input.ts';
+import { createOnce } from '../manager-step.ts';
+import { secretsOf } from '../secrets.ts';
+import { coreEventRequests } from '../tables.ts';
+
+const SimulateCoreEvent = z.object({ type: z.enum(EVENT_TYPES), idempotencyKey });
+
+export interface CoreEventRequest {
+  readonly id: string;
+  readonly type: EventType;
+  readonly requestedAt: Date;
+}
+
+/**
+ * Leaves a request that the core simulator, as `core_app`, carries out by a real change; this layer itself never writes
+ * what belongs to the clinic.
+ *
+ * Throws FORBIDDEN outside the sandbox, IDEMPOTENCY_KEY_REUSED.
+ */
+export async function requestCoreEvent(ctx: Context, args: unknown): Promise<CoreEventRequest> {
+  const { type, idempotencyKey } = parseInput(SimulateCoreEvent, args);
+  return createOnce(
+    ctx,
+    { action: 'event.simulate', entity: 'core_event_request' },
+    { operation: 'simulateCoreEvent', idempotencyKey, input: { type } },
+    async (tx, manager) => {
+      if (secretsOf(ctx).environment !== 'sandbox') {
+        throw new DomainError('FORBIDDEN', { detail: 'Events are simulated in the sandbox only.' });
+      }
+      const [row] = await tx
+        .insert(coreEventRequests)
+        .values({ eventType: type, requestedBy: actorOf(manager) })
+        .returning({ id: coreEventRequests.id });
+      if (row === undefined) throw new Error('An insert returned nothing.');
+      return { id: row.id, integrationId: null, result: await requestById(tx, row.id) };
+    },
+    (tx, id) => requestById(tx, id),
+  );
+}
+
+async function requestById(tx: Tx, id: string): Promise<CoreEventRequest> {
+  const [row] = await tx
+    .select({
+      id: coreEventRequests.id,
+      type: coreEventRequests.eventType,
+      requestedAt: coreEventRequests.createdAt,
+    })
+    .from(coreEventRequests)
+    .where(eq(coreEventRequests.id, id));
+  if (row === undefined) throw new DomainError('NOT_FOUND');
+  return row as CoreEventRequest;
+}

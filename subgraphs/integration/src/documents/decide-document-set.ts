@@ -1,0 +1,126 @@
+import { actorOf, type Context } from '@bridgework/kernel/context';
+import type { Tx } from '@bridgework/kernel/database';
+import { DomainError } from '@bridgework/kernel/errors';
+import type { Scope } from '@bridgework/schema';
+import { and, eq } from 'drizzle-orm';
+import { z } from 'zod';
+import { currentGraph } from '../graph.ts';
+import { parseInput, reason } from '../input.ts';
+import { lockIntegrationByKey } from '../integrations/find-integrations.ts';
+import type { IntegrationRow } from '../integrations/integration.ts';
+import { type Done, demandAnotherPerson, managerStep } from '../manager-step.ts';
+import { approvals, documentSets, documents } from '../tables.ts';
+import {
+  type DocumentSet,
+  type DocumentSetRow,
+  type DocumentStatus,
+  readAnalysis,
+  toDocumentSet,
+} from './document-set.ts';
+import { examineManifest, findForbidden } from './examine-manifest.ts';
+
+const ApproveDocumentSet = z.object({ id: z.string(), note: reason.optional() });
+const RejectDocumentSet = z.object({ id: z.string(), reason });
+const ActivateDocumentSet = z.object({ id: z.string() });
+
+/**
+ * Approves a set that another person registered, after judging it once more by what is granted now.
+ *
+ * Throws NOT_FOUND, CONFLICT, and FORBIDDEN for whoever registered it.
+ */
+export async function approveDocumentSet(ctx: Context, args: unknown): Promise<DocumentSet> {
+  const { id, note } = parseInput(ApproveDocumentSet, args);
+  return step(ctx, id, 'document_set.approve', 'PENDING_APPROVAL', async (tx, actor, set, integration) => {
+    demandAnotherPerson(actor, [set.registeredBy]);
+    await demandFit(tx, set, integration);
+    const decision = { decidedBy: actor, decidedAt: ctx.now(), decisionReason: note ?? null };
+    await decideRequest(tx, set, { ...decision, status: 'APPROVED' });
+    return { ...decision, status: 'APPROVED' };
+  });
+}
+
+/** Refuses a set. Throws NOT_FOUND, CONFLICT. */
+export async function rejectDocumentSet(ctx: Context, args: unknown): Promise<DocumentSet> {
+  const { id, reason } = parseInput(RejectDocumentSet, args);
+  return step(ctx, id, 'document_set.reject', 'PENDING_APPROVAL', async (tx, actor, set) => {
+    const decision = { decidedBy: actor, decidedAt: ctx.now(), decisionReason: reason };
+    await decideRequest(tx, set, { ...decision, status: 'REJECTED' });
+    return { ...decision, status: 'REJECTED' };
+  });
+}
+
+/** Makes the documents of an approved set callable, beside those of earlier sets. Throws NOT_FOUND, CONFLICT. */
+export async function activateDocumentSet(ctx: Context, args: unknown): Promise<DocumentSet> {
+  const { id } = parseInput(ActivateDocumentSet, args);
+  return step(ctx, id, 'document_set.activate', 'APPROVED', async (tx, actor, set, integration) => {
+    await demandFit(tx, set, integration);
+    return { status: 'ACTIVE', activatedBy: actor, activatedAt: ctx.now() };
+  });
+}
+
+type Change = Partial<DocumentSetRow> & { readonly status: DocumentStatus };
+
+async function step(
+  ctx: Context,
+  id: string,
+  action: string,
+  from: DocumentStatus,
+  judge: (tx: Tx, actor: string, set: DocumentSetRow, integration: IntegrationRow) => Promise<Change>,
+): Promise<DocumentSet> {
+  return managerStep(
+    ctx,
+    { action, entity: 'document_set', entityId: id },
+    async (tx, manager): Promise<Done<DocumentSet>> => {
+      const [found] = await tx.select().from(documentSets).where(eq(documentSets.id, id));
+      if (found === undefined) throw new DomainError('NOT_FOUND');
+      // Integration before set: everybody locks in this order.
+      const integration = await lockIntegrationByKey(tx, found.integrationKey);
+      const [set] = await tx.select().from(documentSets).where(eq(documentSets.key, found.key)).for('update');
+      if (set?.status !== from) {
+        throw new DomainError('CONFLICT', { detail: `The set is ${set?.status ?? 'gone'}; this needs ${from}.` });
+      }
+      const change = await judge(tx, actorOf(manager), set, integration);
+      const [row] = await tx.update(documentSets).set(change).where(eq(documentSets.key, set.key)).returning();
+      await tx.update(documents).set({ status: change.status }).where(eq(documents.documentSetKey, set.key));
+      return { result: toDocumentSet(row ?? set, integration.id), integrationId: integration.id };
+    },
+  );
+}
+
+/** Throws CONFLICT when the graph or the integration's scopes have changed so that a document no longer fits. */
+async function demandFit(tx: Tx, set: DocumentSetRow, integration: IntegrationRow): Promise<void> {
+  const approvedScopes = integration.approvedScopes as Scope[];
+  const rows = await tx
+    .select({ key: documents.key, hash: documents.hash, text: documents.text, analysis: documents.analysis })
+    .from(documents)
+    .where(eq(documents.documentSetKey, set.key));
+  const { supergraphSha256 } = currentGraph();
+  if (set.supergraphSha256 === supergraphSha256) {
+    refuse(rows.flatMap((row) => findForbidden(readAnalysis(row), approvedScopes)));
+    return;
+  }
+  const findings = await examineManifest(
+    rows.map(({ hash, text }) => ({ id: hash, text })),
+    approvedScopes,
+  );
+  refuse(findings.flatMap(({ errors }) => errors));
+  for (const [at, { key }] of rows.entries()) {
+    await tx.update(documents).set({ analysis: findings[at]?.analysis }).where(eq(documents.key, key));
+  }
+  await tx.update(documentSets).set({ supergraphSha256 }).where(eq(documentSets.key, set.key));
+}
+
+function refuse(errors: readonly string[]): void {
+  if (errors.length > 0) throw new DomainError('CONFLICT', { detail: errors.join(' ') });
+}
+
+async function decideRequest(
+  tx: Tx,
+  set: DocumentSetRow,
+  decision: Pick<typeof approvals.$inferInsert, 'status' | 'decidedBy' | 'decidedAt' | 'decisionReason'>,
+): Promise<void> {
+  await tx
+    .update(approvals)
+    .set(decision)
+    .where(and(eq(approvals.documentSetId, set.id), eq(approvals.status, 'PENDING')));
+}

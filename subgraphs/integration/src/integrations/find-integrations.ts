@@ -1,0 +1,123 @@
+import { type Connection, decodeCursor, pageSize, toConnection } from '@bridgework/kernel/connection';
+import type { Context } from '@bridgework/kernel/context';
+import type { Db, Tx } from '@bridgework/kernel/database';
+import { DomainError } from '@bridgework/kernel/errors';
+import { loadMany, loadOne } from '@bridgework/kernel/loaders';
+import { and, asc, eq, inArray, sql } from 'drizzle-orm';
+import { z } from 'zod';
+import { parseInput } from '../input.ts';
+import { approvals, integrations } from '../tables.ts';
+import { type Integration, type IntegrationRow, toIntegration } from './integration.ts';
+
+/** Loads an integration for a reference or a field; null when there is none. Batched. */
+export const loadIntegration = loadOne(
+  async (ctx: Context, ids: readonly string[]) => {
+    const rows = await ctx.db
+      .select()
+      .from(integrations)
+      .where(inArray(integrations.id, [...ids]));
+    return rows.map((row) => toIntegration(ctx, row));
+  },
+  (integration): string => integration.id,
+);
+
+/**
+ * The integration, as far as this caller may know of it: a partner knows only itself, whatever id it asks for.
+ *
+ * @see docs/rules.md#foreign-integrations
+ */
+export async function visibleIntegration(ctx: Context, id: string | null | undefined): Promise<Integration | null> {
+  if (id === null || id === undefined) return null;
+  if (ctx.caller.kind === 'integration' && ctx.caller.integrationId !== id) return null;
+  return loadIntegration(ctx, id);
+}
+
+/** Throws NOT_FOUND. */
+export async function integrationById(ctx: Context, tx: Tx | Db, id: string): Promise<Integration> {
+  const [row] = await tx.select().from(integrations).where(eq(integrations.id, id));
+  if (row === undefined) throw new DomainError('NOT_FOUND');
+  return toIntegration(ctx, row);
+}
+
+/** Takes the row for the rest of the transaction: decisions about one integration follow each other. Throws NOT_FOUND. */
+export async function lockIntegration(tx: Tx, id: string): Promise<IntegrationRow> {
+  const [row] = await tx.select().from(integrations).where(eq(integrations.id, id)).for('update');
+  if (row === undefined) throw new DomainError('NOT_FOUND');
+  return row;
+}
+
+/** As {@link lockIntegration}, by the key that another row refers to. */
+export async function lockIntegrationByKey(tx: Tx, key: number): Promise<IntegrationRow> {
+  const [row] = await tx.select().from(integrations).where(eq(integrations.key, key)).for('update');
+  if (row === undefined) throw new DomainError('NOT_FOUND');
+  return row;
+}
+
+const FindIntegrations = z.object({
+  filter: z
+    .object({ status: z.enum(['DRAFT', 'SUBMITTED', 'ACTIVE', 'PAUSED', 'DEPRECATED', 'REJECTED']).optional() })
+    .default({}),
+  first: z.int(),
+  after: z.string().optional(),
+});
+
+/** The register, by (name, id). */
+export async function findIntegrations(ctx: Context, args: unknown): Promise<Connection<Integration>> {
+  const { filter, first, after } = parseInput(FindIntegrations, args);
+  const position = decodeCursor(after);
+  const rows = await ctx.db
+    .select()
+    .from(integrations)
+    .where(
+      and(
+        filter.status ? eq(integrations.status, filter.status) : undefined,
+        position ? sql`(${integrations.name}, ${integrations.id}) > (${position.at}, ${position.id})` : undefined,
+      ),
+    )
+    .orderBy(asc(integrations.name), asc(integrations.id))
+    .limit(pageSize(first) + 1);
+  const found = rows.map((row) => toIntegration(ctx, row));
+  return toConnection(found, first, after, ({ name, id }) => ({ at: name, id }));
+}
+
+/** Something that was asked for an integration, as the graph shows it. */
+export interface Approval {
+  readonly integrationKey: number;
+  readonly id: string;
+  readonly kind: 'INTEGRATION' | 'SCOPE' | 'DOCUMENT_SET';
+  readonly status: 'PENDING' | 'APPROVED' | 'REJECTED' | 'WITHDRAWN';
+  readonly scope: string | null;
+  readonly documentSetId: string | null;
+  readonly justification: string;
+  readonly requestedBy: string;
+  readonly requestedAt: Date;
+  readonly decidedBy: string | null;
+  readonly decidedAt: Date | null;
+  readonly decisionReason: string | null;
+  readonly expiresAt: Date | null;
+}
+
+/** Everything that was asked for an integration and what became of it, oldest first. Batched. */
+export const loadApprovals = loadMany(
+  async (ctx: Context, keys: readonly number[]): Promise<readonly Approval[]> =>
+    ctx.db
+      .select({
+        integrationKey: approvals.integrationKey,
+        id: approvals.id,
+        kind: approvals.kind,
+        status: approvals.status,
+        scope: approvals.scope,
+        documentSetId: approvals.documentSetId,
+        justification: approvals.justification,
+        requestedBy: approvals.requestedBy,
+        requestedAt: approvals.requestedAt,
+        decidedBy: approvals.decidedBy,
+        decidedAt: approvals.decidedAt,
+        decisionReason: approvals.decisionReason,
+        expiresAt: approvals.expiresAt,
+      })
+      .from(approvals)
+      .where(inArray(approvals.integrationKey, [...keys]))
+      .orderBy(asc(approvals.key)),
+  (approval) => approval.integrationKey,
+);
