@@ -10,6 +10,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@bridgework/source', 'import', 'node', 'default'] } },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',

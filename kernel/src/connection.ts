@@ -90,4 +90,6 @@ const cursor = z
       return z.NEVER;
     }
   });
-const tuple = z.tuple([z.string(), z.string()]);
+/** PostgreSQL takes no NUL and UTF-8 no lone surrogate; none of our cursors holds one. */
+const part = z.string().regex(/^[^\p{Cc}\p{Cs}]*$/u);
+const tuple = z.tuple([part, part]);

@@ -17,15 +17,6 @@ export function refusalOf(error: unknown): DomainError | null {
   return null;
 }
 
-/** Runs a database call; a passing failure leaves it as TEMPORARILY_UNAVAILABLE, everything else unchanged. */
-export async function withPassingFailures<Result>(work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    throw refusalOf(error) ?? error;
-  }
-}
-
 const PASSING_STATES = new Set([
   '55P03', // lock_not_available: lock_timeout
   '57014', // query_canceled: statement_timeout

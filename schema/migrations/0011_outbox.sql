@@ -49,14 +49,14 @@ create function outbox.appointment_updated() returns trigger
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  data constant jsonb := outbox.appointment_data(new.id, new.patient_id, new.provider_id, new.starts_at, new.ends_at,
+  snapshot constant jsonb := outbox.appointment_data(new.id, new.patient_id, new.provider_id, new.starts_at, new.ends_at,
     new.status, new.source, new.sequence) || jsonb_build_object('changed', to_jsonb(new.changed));
 begin
   if new.change_event_id is distinct from old.change_event_id then
     insert into outbox.events (id, type, entity_type, entity_id, data)
-      values (new.change_event_id, 'appointment.updated', 'appointment', new.id, data);
+      values (new.change_event_id, 'appointment.updated', 'appointment', new.id, snapshot);
   else
-    update outbox.events as event set data = appointment_updated.data where event.id = new.change_event_id;
+    update outbox.events as event set data = snapshot where event.id = new.change_event_id;
   end if;
   return null;
 end

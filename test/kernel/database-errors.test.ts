@@ -1,4 +1,4 @@
-import { refusalOf, withPassingFailures } from '@bridgework/kernel/database-errors';
+import { refusalOf } from '@bridgework/kernel/database-errors';
 import { DomainError } from '@bridgework/kernel/errors';
 import { expect, test } from 'vitest';
 
@@ -17,7 +17,8 @@ test.each(['23505', '42501', '22003', 'ERR_INVALID_ARG_TYPE'])('%s is a fault of
   expect(refusalOf(failure(code))).toBeNull();
 });
 
-test('a refusal passes through as it is', async () => {
+test('a refusal passes through as it is, also out of a transaction that wrapped it', () => {
   const refusal = new DomainError('NOT_FOUND');
-  await expect(withPassingFailures(() => Promise.reject(refusal))).rejects.toBe(refusal);
+  expect(refusalOf(refusal)).toBe(refusal);
+  expect(refusalOf(new Error('rolled back', { cause: refusal }))).toBe(refusal);
 });

@@ -1,4 +1,4 @@
-import { parseArguments } from '@bridgework/kernel/arguments';
+import { idArgument, parseArguments } from '@bridgework/kernel/arguments';
 import type { Context } from '@bridgework/kernel/context';
 import { maskName, maskPhone } from '@bridgework/kernel/masking';
 import type { Resolvers } from '@bridgework/kernel/subgraph';
@@ -21,7 +21,7 @@ import {
 import { listVisits, visitFilter } from './visits/list-visits.ts';
 import { proceduresOfVisit, type Visit, visitById, visitOfAppointment } from './visits/load-visits.ts';
 
-const byId = z.strictObject({ id: z.string() });
+const byId = z.strictObject({ id: idArgument });
 const page = z.strictObject({ first: z.int(), after: z.string().nullish() });
 const appointmentPage = page.extend({ filter: appointmentFilter.nullish().transform((filter) => filter ?? {}) });
 const visitPage = page.extend({ filter: visitFilter.nullish().transform((filter) => filter ?? {}) });

@@ -1,3 +1,4 @@
+import { idArgument } from '@bridgework/kernel/arguments';
 import { type Connection, decodeInstantCursor, pageSize, toConnection } from '@bridgework/kernel/connection';
 import type { Context } from '@bridgework/kernel/context';
 import { and, asc, eq, gte, lt, sql } from 'drizzle-orm';
@@ -10,7 +11,7 @@ export const visitFilter = z.strictObject({
   startedTo: z.date().nullish(),
   updatedSince: z.date().nullish(),
   status: z.enum(visits.status.enumValues).nullish(),
-  providerId: z.string().nullish(),
+  providerId: idArgument.nullish(),
 });
 export type VisitFilter = z.infer<typeof visitFilter>;
 

@@ -1,0 +1,58 @@
+import type { Tx } from '@bridgework/kernel/database';
+import { newId } from '@bridgework/kernel/ids';
+import { terminalConfirmations } from '../tables.ts';
+import type { EarlierConfirmation } from './find-confirmation.ts';
+import type { ConfirmPayment } from './parse-confirmation.ts';
+import type { Refused } from './payment-confirmation.ts';
+import type { Rejected } from './receipt.ts';
+
+/** Who confirms, and the fingerprint of what it confirms. */
+export interface Terminal {
+  readonly integrationId: string;
+  readonly tokenId: string;
+  /** SHA-256 hex of the confirmed content. */
+  readonly fingerprint: string;
+}
+
+/**
+ * A refusal is a fact too: captured money may have moved. What needs a review is kept outside the ledger until a manager
+ * has resolved it; the same content refused again for the same reason is not kept twice.
+ */
+export async function recordRefusal(
+  tx: Tx,
+  terminal: Terminal,
+  input: ConfirmPayment,
+  verdict: Refused,
+  earlier: readonly EarlierConfirmation[],
+): Promise<Rejected> {
+  const known = earlier.find(
+    ({ reason, fingerprint, status }) =>
+      reason === verdict.code && fingerprint === terminal.fingerprint && status !== 'RESOLVED',
+  );
+  const confirmationId = known?.id ?? (verdict.needsReview ? await keep(tx, terminal, input, verdict) : null);
+  return { kind: 'rejected', code: verdict.code, confirmationId, balance: balanceShown(input, verdict) };
+}
+
+const balanceShown = ({ currency }: ConfirmPayment, { code, balanceMinor }: Refused) =>
+  code === 'AMOUNT_EXCEEDS_BALANCE' && balanceMinor !== null ? { amountMinor: balanceMinor, currency } : null;
+
+async function keep(tx: Tx, terminal: Terminal, input: ConfirmPayment, verdict: Refused): Promise<string> {
+  const id = newId('cnf');
+  await tx.insert(terminalConfirmations).values({
+    id,
+    ...terminal,
+    invoiceId: input.invoiceId,
+    amountMinor: input.amountMinor,
+    currency: input.currency,
+    terminalId: input.terminalId,
+    terminalTxnId: input.terminalTxnId,
+    capturedAt: input.capturedAt,
+    cardScheme: input.card?.scheme ?? null,
+    cardLast4: input.card?.last4 ?? null,
+    approvalCode: input.approvalCode,
+    status: verdict.code === 'TRANSACTION_CONFLICT' ? 'DUPLICATE' : 'REJECTED',
+    reason: verdict.code,
+    balanceMinor: verdict.balanceMinor,
+  });
+  return id;
+}
