@@ -90,6 +90,7 @@ const workersSettings = z.object({
 });
 
 const launcherSettings = z.object({
+  CLINIC_ENV: everywhere.CLINIC_ENV.default('sandbox'),
   LOG_LEVEL: everywhere.LOG_LEVEL,
   DATA_DIR: z.string().default('.data'),
   HOST: gatewaySettings.shape.HOST,
@@ -97,6 +98,7 @@ const launcherSettings = z.object({
   PG_PORT: port.default(5439),
   PG_BIN_DIR: z.string().optional(),
   REDIS_URL: z.url().optional(),
+  EGRESS_ALLOW: workersSettings.shape.EGRESS_ALLOW,
 });
 
 /** The names of each process's settings; docs/operator-guide.md lists exactly these. */

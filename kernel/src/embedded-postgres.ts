@@ -126,11 +126,11 @@ export function freePort(): Promise<number> {
   });
 }
 
-export function isFree(port: number): Promise<boolean> {
+export function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolveFree) => {
     const probe = createServer();
     probe.once('error', () => resolveFree(false));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolveFree(true)));
+    probe.listen(port, host, () => probe.close(() => resolveFree(true)));
   });
 }
 

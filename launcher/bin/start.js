@@ -27,10 +27,12 @@ function build() {
   });
 }
 
-process.stderr.write('Building …\n');
+if (command === 'start') process.stderr.write('Building …\n');
 build()
   .then(() => import('../dist/main.js'))
-  .then(({ main }) => main(command))
+  .then(({ main }) =>
+    main(command, { root, path: process.env.PATH ?? '', underNpm: process.env.npm_lifecycle_event !== undefined }),
+  )
   .catch((error) => {
     process.stderr.write(`${error.message}\n`);
     process.exitCode = 1;

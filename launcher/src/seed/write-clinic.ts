@@ -30,7 +30,8 @@ export async function writeClinic(tx: TransactionSql, clinic: ClinicData, now: D
     'billing.expenses',
     clinic.expenses.map((expense) => ({ ...expense, currency: 'SAR' })),
   );
-  await closeDays(tx, now);
+  await tx`select billing.mark_overdue_installments(10000)`;
+  await closeDays(tx, clinic, now);
   // Partners are told of what happens from now on, not of a history that was made up.
   await tx`update outbox.events set fanned_out_at = now() where fanned_out_at is null`;
 }
@@ -111,12 +112,12 @@ async function openDays(tx: TransactionSql, { dates }: ClinicData, now: Date): P
   );
 }
 
-async function closeDays(tx: TransactionSql, now: Date): Promise<void> {
+async function closeDays(tx: TransactionSql, { dates }: ClinicData, now: Date): Promise<void> {
   const openFrom = addDays(dateOf(now), -2);
-  await tx`update billing.business_days set status = 'CLOSED', closed_at = ${now}, closed_by = 'system clinic.seed'
-    where business_date < ${openFrom} and status = 'OPEN'`;
-  await tx`update billing.months set status = 'CLOSED', closed_at = ${now}, closed_by = 'system clinic.seed'
-    where month + interval '1 month' <= ${openFrom}::date and status = 'OPEN'`;
+  const past = dates.filter((date) => date < openFrom);
+  await tx`select billing.close_business_day(day, 'system clinic.seed') from unnest(${past}::date[]) day`;
+  await tx`select billing.close_month(month, 'system clinic.seed') from billing.months
+    where month + interval '1 month' <= ${openFrom}::date order by month`;
 }
 
 async function writeInvoices(tx: TransactionSql, { invoices }: ClinicData): Promise<void> {

@@ -54,21 +54,19 @@ export function startSimulator({ coreUrl, log }: SimulatorOptions): Simulator {
 /** True when there was a request. */
 async function carryOutNext(sql: Sql, log: Logger): Promise<boolean> {
   return sql.begin(async (tx) => {
-    const [request] = await tx<{ key: string; id: string; event_type: string }[]>`
-      select key, id, event_type from integration.core_event_requests
-      where status = 'PENDING' order by key limit 1 for update skip locked`;
+    const [request] = await tx<{ id: string; event_type: string }[]>`
+      select id, event_type from integration.claim_core_event_request()`;
     if (request === undefined) return false;
-    const { key, id, event_type: type } = request;
+    const { id, event_type: type } = request;
+    const finish = (entityId: string | null, error: string | null) =>
+      tx`select integration.finish_core_event_request(${id}, ${entityId}, ${error})`;
     try {
       if (!isEventType(type)) throw new Error(`The core knows no event ${type}.`);
       const entityId = await tx.savepoint((inner) => CHANGES[type](inner));
-      await tx`update integration.core_event_requests
-        set status = 'DONE', entity_id = ${entityId}, finished_at = clock_timestamp() where key = ${key}`;
+      await finish(entityId, null);
       log.info({ request: id, type, entityId }, 'core_event.simulated');
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      await tx`update integration.core_event_requests
-        set status = 'FAILED', error = ${message}, finished_at = clock_timestamp() where key = ${key}`;
+      await finish(null, error instanceof Error ? error.message : String(error));
       log.warn({ request: id, type, err: error }, 'core_event.failed');
     }
     return true;

@@ -1,0 +1,7 @@
+/** A sentence for the person at the terminal that says what to do; printed without a stack. */
+export class PlainError extends Error {
+  constructor(sentence: string, options?: ErrorOptions) {
+    super(sentence, options);
+    this.name = 'PlainError';
+  }
+}
