@@ -28,20 +28,17 @@ export async function collectPayment(tx: TransactionSql): Promise<string> {
   return only(rows, 'There was nothing to pay.').id;
 }
 
-/** An invoice in three parts whose first was due yesterday; the daily look at installments is not waited for. */
+/** An invoice in three parts whose first was due yesterday, found by the daily look at installments, which is not waited for. */
 export async function letInstallmentFallDue(tx: TransactionSql): Promise<string> {
   const invoice = await draftInvoice(tx);
   await tx`insert into billing.installments (invoice_key, number, due_on, amount_minor)
     select ${invoice.key}, part, base.local_date(now()) - 1 + 30 * (part - 1), ${EXAMINATION_MINOR / 3}
     from generate_series(1, 3) part`;
   await issue(tx, invoice);
+  await tx`select billing.mark_overdue_installments(10000)`;
   const rows = await tx<{ id: string }[]>`
-    insert into billing.overdue_marks
-      (installment_key, installment_id, invoice_id, number, due_on, currency, remaining_minor, days_overdue)
-    select s.key, s.id, i.id, s.number, s.due_on, i.currency, s.amount_minor, base.local_date(now()) - s.due_on
-    from billing.installments s join billing.invoices i on i.key = s.invoice_key
-    where s.invoice_key = ${invoice.key} and s.number = 1
-    returning installment_id as id`;
+    select m.installment_id as id from billing.overdue_marks m join billing.installments s on s.key = m.installment_key
+    where s.invoice_key = ${invoice.key}`;
   return only(rows, 'The installment could not be marked.').id;
 }
 
