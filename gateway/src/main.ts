@@ -6,6 +6,13 @@ runProcess('gateway', async ({ log }) => {
   const gateway = await buildGateway(readGatewayConfig(), { log, now: () => new Date() });
   const origin = await gateway.listen();
   log.info({ origin }, 'gateway.listening');
-  await gateway.ready();
+  // Told to stop before the registry was found: then there is nothing to wait for.
+  await Promise.race([gateway.ready(), toldToStop()]);
   return gateway;
 });
+
+function toldToStop(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const reason of ['SIGTERM', 'SIGINT', 'disconnect']) process.once(reason, () => resolve());
+  });
+}

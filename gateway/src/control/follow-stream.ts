@@ -10,6 +10,8 @@ const SILENCE_MS = 5000;
 /** The stream is opened anew this often: a snapshot's issue time stays young, and a lost notification is made good. */
 const RENEW_MS = 60_000;
 const RETRY_MS = 100;
+/** A registry that stays away is not news ten times a second. */
+const LOG_MS = 30_000;
 
 export interface StreamEvents {
   /** False when the snapshot is not to be believed; the stream is then given up. */
@@ -26,11 +28,16 @@ export function followStream(
   { log }: { readonly log: Logger },
 ): { close(): Promise<void> } {
   const stopped = new AbortController();
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  const logBreak = (error: unknown) => {
+    if (stopped.signal.aborted || performance.now() - loggedAt < LOG_MS) return;
+    loggedAt = performance.now();
+    log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'control_stream.broken');
+  };
   const follow = async () => {
     while (!stopped.signal.aborted) {
       const ending = await followOnce(client, events, stopped.signal).catch((error: unknown): Ending => {
-        if (!stopped.signal.aborted)
-          log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'control_stream.broken');
+        logBreak(error);
         return 'broken';
       });
       if (ending === 'renewed' || stopped.signal.aborted) continue;

@@ -67,6 +67,7 @@ export function followRegistry(options: RegistryOptions): Registry {
     if (origin === 'file' && isTooOld(verdict.snapshot, options.now())) return false;
     held = { signed, snapshot: verdict.snapshot };
     documents.forgetOthers(held.snapshot);
+    forgetReported(reported, held.snapshot);
     if (generation !== undefined) generation = buildGeneration(held.snapshot, documents.prepared);
     completing ??= complete().finally(() => {
       completing = undefined;
@@ -155,6 +156,16 @@ function reportCompiled(
     reported.add(key);
     spool.compiled(id, integration_id, readiness.ok ? null : readiness.error);
   }
+}
+
+/** A document that comes back is prepared and reported anew. */
+function forgetReported(reported: Set<string>, snapshot: ControlSnapshot): void {
+  const named = new Set(
+    snapshot.documents
+      .filter(({ status }) => status !== 'RETIRED')
+      .map(({ id, integration_id }) => `${integration_id} ${id}`),
+  );
+  for (const key of reported) if (!named.has(key)) reported.delete(key);
 }
 
 async function keepLastGood(held: Held, documents: ReadyDocuments, options: RegistryOptions): Promise<void> {
