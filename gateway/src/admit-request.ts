@@ -4,6 +4,7 @@ import type { Authenticate } from './authenticate.ts';
 import type { Generation } from './control/generation.ts';
 import type { Registry } from './control/registry.ts';
 import type { RequestScope } from './graph/execute.ts';
+import type { Quota, QuotaState } from './quota.ts';
 
 const DEADLINE_MS = 5000;
 /** Bodies that need more than {@link ORDINARY_BODY_BYTES}: imports and document sets. */
@@ -24,8 +25,14 @@ export function createAdmitRequest(
   app: FastifyInstance,
   registry: Pick<Registry, 'current'>,
   authenticate: Authenticate,
+  quota: Quota,
 ): AdmitRequest {
   const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>();
+  const quotas = new WeakMap<FastifyRequest, QuotaState>();
+  app.addHook('onSend', async (request, reply) => {
+    const state = quotas.get(request);
+    if (state !== undefined) reply.headers(quotaHeaders(state));
+  });
   app.addHook('onResponse', async (request) => clearTimeout(timers.get(request)));
   return async (request) => {
     const generation = registry.current();
@@ -37,6 +44,8 @@ export function createAdmitRequest(
     }
     const { authorization } = request.headers;
     const identity = await authenticate({ requestId: request.id, authorization, address: request.ip }, generation);
+    const state = quota.admit(identity.caller);
+    if (state !== undefined) quotas.set(request, state);
     const isBulk = Number(request.headers['content-length'] ?? 0) > ORDINARY_BODY_BYTES;
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), isBulk ? BULK_DEADLINE_MS : DEADLINE_MS);
@@ -55,6 +64,12 @@ export function createAdmitRequest(
     return { scope, generation, adHoc: identity.adHoc };
   };
 }
+
+/** @see draft-ietf-httpapi-ratelimit-headers */
+const quotaHeaders = ({ limit, remaining, resetSeconds }: QuotaState) => ({
+  'ratelimit-policy': `"token";q=${limit};w=60`,
+  ratelimit: `"token";r=${remaining};t=${resetSeconds}`,
+});
 
 /** What is passed on to the subgraphs is passed on only in its own shape. @see W3C Trace Context, RFC 9110 12.5.4 */
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;

@@ -25,6 +25,7 @@ import { createCallSigner } from './graph/sign-calls.ts';
 import { connectSubgraph, connectSubgraphs } from './graph/subgraph-pools.ts';
 import { createSubgraphSource } from './graph/subgraph-source.ts';
 import { createAuthorizeOperation, createCallOperation, readProductOperations } from './operations.ts';
+import { createQuota, type QuotaLimits } from './quota.ts';
 import { registerRest } from './rest/register-routes.ts';
 import type { GatewayServices } from './services.ts';
 import { createVerifyManager } from './verify-manager.ts';
@@ -58,12 +59,13 @@ export async function buildGateway(config: GatewayConfig, deps: GatewayDeps): Pr
     prepareDocument,
     forgetPlan: supergraph.forgetPlan,
   });
-  const rules = { schema: supergraph.schema, cost, mayWrite: () => registry.state() === 'live' };
+  const quota = createQuota(quotaLimits(config), now);
+  const rules = { schema: supergraph.schema, cost, mayWrite: () => registry.state() === 'live', quota };
   const run = createRunDocument({ rules, execute: createExecute(supergraph, log), spool });
   const adHoc = await startAdHoc({ supergraph, graph, rules, environment: config.CLINIC_ENV, spool, log });
 
   const app = buildApp(config, registry, log);
-  const admit = createAdmitRequest(app, registry, authenticateBy(config, spool, now));
+  const admit = createAdmitRequest(app, registry, authenticateBy(config, spool, now), quota);
   const services: GatewayServices = {
     config,
     now,
@@ -134,6 +136,12 @@ function followControl(
   };
   return { registry, spool, release };
 }
+
+const quotaLimits = (config: GatewayConfig): QuotaLimits => ({
+  requestsPerToken: config.TOKEN_REQUESTS_PER_MINUTE,
+  requestsPerIntegration: config.INTEGRATION_REQUESTS_PER_MINUTE,
+  costPerToken: config.TOKEN_COST_PER_MINUTE,
+});
 
 const authenticateBy = (config: GatewayConfig, spool: ReportSpool, now: () => Date) =>
   createAuthenticate({

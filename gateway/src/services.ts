@@ -12,7 +12,7 @@ export interface GatewayServices {
   readonly log: Logger;
   /**
    * Gives a request its identity, one generation and its deadline. Throws MISSING_TOKEN, INVALID_TOKEN,
-   * WRONG_ENVIRONMENT, INTEGRATION_PAUSED, REVIEW_OVERDUE or TEMPORARILY_UNAVAILABLE; refusals are reported here.
+   * WRONG_ENVIRONMENT, INTEGRATION_PAUSED, REVIEW_OVERDUE, QUOTA_EXCEEDED or TEMPORARILY_UNAVAILABLE; refusals are reported here.
    */
   readonly authenticate: (request: FastifyRequest) => Promise<RequestScope>;
   /**

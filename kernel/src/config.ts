@@ -19,6 +19,7 @@ const address = z.string().transform((text, issue): Address => {
   return z.NEVER;
 });
 const port = z.coerce.number().int().min(0).max(65_535);
+const quota = z.coerce.number().int().min(1);
 const list = z.string().transform((text) =>
   text
     .split(',')
@@ -58,6 +59,10 @@ const gatewaySettings = z.object({
   OIDC_JWKS: z.string(),
   ROLE_CLAIM: z.string().default('role'),
   REDIS_URL: z.url().optional(),
+  /** What a partner may ask for within a minute, in each gateway process. */
+  TOKEN_REQUESTS_PER_MINUTE: quota.default(3000),
+  INTEGRATION_REQUESTS_PER_MINUTE: quota.default(6000),
+  TOKEN_COST_PER_MINUTE: quota.default(300_000),
 });
 
 const subgraphHostSettings = z.object({

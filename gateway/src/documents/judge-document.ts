@@ -12,17 +12,19 @@ import {
 } from '@bridgework/schema';
 import { type DocumentNode, type GraphQLError, type GraphQLSchema, getVariableValues, Kind, print } from 'graphql';
 import type { ExecutableDocument } from '../graph/execute.ts';
+import type { Quota } from '../quota.ts';
 
 export interface JudgeRules {
   readonly schema: GraphQLSchema;
   readonly cost: CostModel;
   /** The registry answers: without it a revocation could go unseen, and then nothing is written. */
   readonly mayWrite: () => boolean;
+  readonly quota: Pick<Quota, 'charge'>;
 }
 
 /**
  * Decides about a whole document before any subgraph is called: may this caller run it, with these variables, now?
- * Throws INSUFFICIENT_SCOPE, FORBIDDEN, VALIDATION_FAILED, LIMIT_EXCEEDED or TEMPORARILY_UNAVAILABLE.
+ * Throws INSUFFICIENT_SCOPE, FORBIDDEN, VALIDATION_FAILED, LIMIT_EXCEEDED, TEMPORARILY_UNAVAILABLE or QUOTA_EXCEEDED.
  *
  * @see docs/rules.md#least-privilege
  */
@@ -44,6 +46,7 @@ export function judgeDocument(
       retryAfterSeconds: 2,
     });
   }
+  rules.quota.charge(caller, cost);
 }
 
 /** Throws INSUFFICIENT_SCOPE or FORBIDDEN. */

@@ -113,6 +113,9 @@ export async function startGateway(
     }),
     ROLE_CLAIM: 'role',
     REDIS_URL: undefined,
+    TOKEN_REQUESTS_PER_MINUTE: 100_000,
+    INTEGRATION_REQUESTS_PER_MINUTE: 100_000,
+    TOKEN_COST_PER_MINUTE: 10_000_000,
     ...options.config,
   };
   const build = async (changes: Partial<GatewayConfig> = {}) => {
