@@ -3,11 +3,11 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   resolve: {
-    conditions: ['@bridgework/source', 'import', 'node', 'default'],
+    conditions: ['@bridgework/source', 'node'],
     // Two copies of graphql in one process refuse each other's schemas; everything uses the CommonJS one.
     alias: { graphql: createRequire(import.meta.url).resolve('graphql') },
   },
-  ssr: { resolve: { conditions: ['@bridgework/source', 'import', 'node', 'default'] } },
+  ssr: { resolve: { conditions: ['@bridgework/source', 'node'] } },
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],

@@ -1,1 +1,1 @@
-export { createEgress, type Egress, type EgressAnswer } from './webhooks/egress.ts';
+export { buildWorkers, type Workers, type WorkersDependencies, type WorkersSettings } from './build-workers.ts';

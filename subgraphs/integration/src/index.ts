@@ -3,10 +3,32 @@ import { serveControl } from './control/serve-control.ts';
 import { resolvers } from './resolvers.ts';
 
 export type { AuditEntry } from './audit/find-audit-entries.ts';
+export {
+  type Batch,
+  type ClaimedEndpoint,
+  claimBatch,
+  type LeasedDelivery,
+  type StoredBreaker,
+} from './deliveries/claim-batch.ts';
+export { payloadOf, type StoredEvent } from './deliveries/event-payload.ts';
+export { type FanOut, fanOutEvents } from './deliveries/fan-out-events.ts';
+export {
+  type AttemptResult,
+  type BreakerChange,
+  type Release,
+  type Settlement,
+  settleDeliveries,
+} from './deliveries/settle-deliveries.ts';
 export { type Payload, SECRET_PREFIX, signatureOf, signPayload } from './deliveries/signed-payload.ts';
+export { sweepDeliveries } from './deliveries/sweep-deliveries.ts';
 export type { DocumentSet, PersistedDocument } from './documents/document-set.ts';
 export { documentIdOf, type Manifest, type ManifestEntry, parseManifest } from './documents/manifest.ts';
 export type { Registration } from './documents/register-document-set.ts';
+export {
+  activateVerifiedEndpoint,
+  listUnverifiedEndpoints,
+  type UnverifiedEndpoint,
+} from './endpoints/verify-endpoint.ts';
 export { type Analysis, type DocumentFault, type Examination, examineDocument } from './graph-analysis.ts';
 export type { Integration } from './integrations/integration.ts';
 export type { IssuedToken } from './tokens/issue-token.ts';

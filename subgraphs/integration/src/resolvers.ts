@@ -3,6 +3,8 @@ import type { Resolvers } from '@bridgework/kernel/subgraph';
 import { findAuditEntries } from './audit/find-audit-entries.ts';
 import { describeCaller } from './callers/describe-caller.ts';
 import { requestCoreEvent } from './core-events/request-core-event.ts';
+import { type Delivery, findDeadLetters, findDeliveries, loadAttempts } from './deliveries/find-deliveries.ts';
+import { readWebhookEvents } from './deliveries/read-webhook-events.ts';
 import { activateDocumentSet, approveDocumentSet, rejectDocumentSet } from './documents/decide-document-set.ts';
 import type { DocumentSet, PersistedDocument } from './documents/document-set.ts';
 import {
@@ -13,6 +15,8 @@ import {
   lastUseOfDocument,
 } from './documents/find-documents.ts';
 import { registerDocumentSet } from './documents/register-document-set.ts';
+import { createWebhookEndpoint } from './endpoints/create-webhook-endpoint.ts';
+import { findWebhookEndpoints } from './endpoints/find-webhook-endpoints.ts';
 import { approveIntegration, rejectIntegration } from './integrations/decide-integration.ts';
 import { findIntegrations, loadApprovals, loadIntegration } from './integrations/find-integrations.ts';
 import type { Integration } from './integrations/integration.ts';
@@ -42,6 +46,10 @@ export const resolvers: Resolvers = {
     persistedDocument: call(findPersistedDocument),
     auditEntries: call(findAuditEntries),
     observedOperations: call(findObservedOperations),
+    webhookEndpoints: call(findWebhookEndpoints),
+    webhookEvents: call(readWebhookEvents),
+    deliveries: call(findDeliveries),
+    deadLetters: call(findDeadLetters),
   },
   Mutation: {
     registerIntegration: call(registerIntegration),
@@ -58,6 +66,7 @@ export const resolvers: Resolvers = {
     rejectDocumentSet: call(rejectDocumentSet),
     activateDocumentSet: call(activateDocumentSet),
     simulateCoreEvent: call(requestCoreEvent),
+    createWebhookEndpoint: call(createWebhookEndpoint),
   },
   Appointment: {
     __resolveReference: resolveAppointment,
@@ -76,6 +85,9 @@ export const resolvers: Resolvers = {
   },
   IntegrationToken: {
     lastUsedAt: ({ key }: IntegrationToken, _: unknown, ctx) => lastUseOfToken(ctx, key),
+  },
+  Delivery: {
+    attempts: ({ key }: Delivery, _: unknown, ctx) => loadAttempts(ctx, key),
   },
   DocumentSet: {
     documentCount: (set: DocumentSet, _: unknown, ctx) => countDocuments(ctx, set),

@@ -21,6 +21,8 @@ export interface Egress {
 export interface EgressRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Total deadline of this request, resolving and reading included; 10 s when not given. */
+  readonly deadlineMs?: number;
 }
 
 export interface EgressAnswer {
@@ -34,14 +36,12 @@ export interface EgressOptions {
   readonly environment: Environment;
   /** Exact `scheme://host:port` entries that may be reached although they are not public. */
   readonly allow: readonly string[];
-  /** Total deadline of one request, resolving and reading included. */
-  readonly deadlineMs?: number;
   readonly now: () => Date;
   /** The resolver; replaced where a test plays a hostile name server. */
   readonly lookup?: typeof resolve;
 }
 
-const DEADLINE_MS = 10_000;
+export const DEADLINE_MS = 10_000;
 const MAX_READ_BYTES = 16 * 1024;
 const PREFIX_BYTES = 1024;
 const PORTS: Record<Environment, ReadonlySet<string>> = {
@@ -73,14 +73,13 @@ export function refusalOf(url: URL, options: Pick<EgressOptions, 'environment' |
 }
 
 export function createEgress(options: EgressOptions): Egress {
-  const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   const agent = new Agent({
-    connect: guardedConnector(options, deadlineMs),
+    connect: guardedConnector(options),
     pipelining: 1,
     keepAliveTimeout: 4_000,
-    headersTimeout: deadlineMs,
-    bodyTimeout: deadlineMs,
-    maxResponseSize: -1,
+    // The signal is the deadline of all of it; these two would start anew with every byte.
+    headersTimeout: 0,
+    bodyTimeout: 0,
   });
   return {
     async post(text, request) {
@@ -92,7 +91,7 @@ export function createEgress(options: EgressOptions): Egress {
       });
       const url = URL.canParse(text) ? new URL(text) : null;
       if (url === null || refusalOf(url, options) !== null) return done({ kind: 'failed', failure: 'blocked' });
-      const signal = AbortSignal.timeout(deadlineMs);
+      const signal = AbortSignal.timeout(request.deadlineMs ?? DEADLINE_MS);
       try {
         const answer = await agent.request({
           origin: url.origin,
@@ -117,7 +116,8 @@ export function createEgress(options: EgressOptions): Egress {
 }
 
 /** Opens a connection only to addresses that were judged, and looks at where it arrived once more. */
-function guardedConnector(options: EgressOptions, timeout: number): buildConnector.connector {
+function guardedConnector(options: EgressOptions): buildConnector.connector {
+  const timeout = DEADLINE_MS;
   const open = buildConnector({ timeout });
   const guarded = buildConnector({ timeout, lookup: publicLookup(options.lookup ?? resolve) });
   return (target, callback) => {
@@ -169,12 +169,13 @@ function classify(error: unknown, signal: AbortSignal): SendFailure {
   if (signal.aborted) return 'timeout';
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof BlockedError) return 'blocked';
+    if (cause.name === 'HTTPParserError') return 'malformed';
     const code = 'code' in cause ? String(cause.code) : '';
     if (/TIMEOUT|ETIMEDOUT/.test(code)) return 'timeout';
     if (/ENOTFOUND|EAI_|ENODATA/.test(code)) return 'dns';
     if (/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL/.test(code)) return 'connect';
     if (/CERT|TLS|SSL|SELF_SIGNED|ALTNAME/.test(code)) return 'tls';
-    if (/^HPE_|UND_ERR_(HEADERS_OVERFLOW|RESPONSE|INVALID)/.test(code)) return 'malformed';
+    if (/UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_/.test(code)) return 'malformed';
   }
   return 'reset';
 }

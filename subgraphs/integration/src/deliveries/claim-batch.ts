@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto';
+import type { Context } from '@bridgework/kernel/context';
+import type { Tx } from '@bridgework/kernel/database';
+import type { SealedSecret } from '@bridgework/kernel/sealed-secret';
+import { sql } from 'drizzle-orm';
+import { endpointIsOpen, withheldTypes } from './authority.ts';
+import { buryUnauthorised } from './bury-unauthorised.ts';
+import type { StoredEvent } from './event-payload.ts';
+
+export interface ClaimedEndpoint {
+  readonly key: number;
+  readonly id: string;
+  readonly url: string;
+  readonly integrationId: string;
+  /** What the integration may read now; decides what the payload shows. */
+  readonly scopes: readonly string[];
+  readonly maxInFlight: number;
+  readonly timeoutMs: number;
+  /** Seconds between attempts; null for the default schedule. */
+  readonly scheduleSeconds: readonly number[] | null;
+  /** Live secrets, newest first. */
+  readonly secrets: readonly SealedSecret[];
+  readonly breaker: StoredBreaker;
+}
+
+export interface StoredBreaker {
+  readonly state: 'closed' | 'open' | 'half-open';
+  /** Milliseconds until an open breaker lets a probe pass, by the database's clock; 0 when that is now. */
+  readonly waitMs: number;
+  readonly opens: number;
+  readonly probes: number;
+}
+
+export interface LeasedDelivery extends StoredEvent {
+  readonly key: number;
+  readonly id: string;
+  readonly seq: number;
+  /** Attempts made before, in this generation. */
+  readonly attempts: number;
+  readonly generation: number;
+}
+
+export interface Batch {
+  readonly endpoint: ClaimedEndpoint;
+  /** Only who holds it may settle these rows. */
+  readonly leaseToken: string;
+  /** How many may be on the way at once, those of other leases subtracted. */
+  readonly capacity: number;
+  readonly deliveries: readonly LeasedDelivery[];
+}
+
+export interface ClaimInput {
+  readonly endpointId: string;
+  readonly maxDeliveries: number;
+  /** How many times what may be on the way at once is claimed ahead, to save statements. */
+  readonly batchesAhead: number;
+  /** Beyond the endpoint's own time-out. */
+  readonly leaseMarginMs: number;
+}
+
+/**
+ * Leases what is due to one endpoint. State, scopes and pauses are read in the same transaction, and the endpoint's row
+ * is locked, so what is claimed was allowed at that moment. Null when there is nothing to send or it may not be sent.
+ *
+ * A delivery whose worker died before goes alone: should it be what kills workers, it takes no other with it.
+ */
+export async function claimBatch(ctx: Context, input: ClaimInput): Promise<Batch | null> {
+  return ctx.db.transaction(async (tx) => {
+    const row = await lockEndpoint(tx, input.endpointId);
+    if (row === undefined) return null;
+    const endpoint = toEndpoint(row);
+    const withheld = withheldTypes(endpoint.scopes);
+    if (withheld.length > 0) await buryUnauthorised(tx, ctx, endpoint, withheld);
+    if (!row.open || (endpoint.breaker.state === 'open' && endpoint.breaker.waitMs > 0)) return null;
+    // A breaker that tries again sends one request and waits for it.
+    const probing = endpoint.breaker.state !== 'closed';
+    const capacity = (probing ? 1 : endpoint.maxInFlight) - row.leased;
+    if (capacity <= 0) return null;
+    const leaseToken = randomUUID();
+    const wanted = probing ? 1 : Math.min(capacity * input.batchesAhead, input.maxDeliveries);
+    const deliveries = await lease(tx, row, leaseToken, wanted, endpoint.timeoutMs + input.leaseMarginMs);
+    return deliveries.length === 0 ? null : { endpoint, leaseToken, capacity, deliveries };
+  });
+}
+
+interface EndpointRow extends Record<string, unknown> {
+  readonly key: string;
+  readonly id: string;
+  readonly url: string | null;
+  readonly ordering: 'BEST_EFFORT' | 'ENTITY';
+  readonly max_in_flight: number;
+  readonly timeout_ms: number;
+  readonly retry_schedule_seconds: number[] | null;
+  readonly breaker_state: 'CLOSED' | 'OPEN' | 'HALF_OPEN';
+  readonly breaker_wait_ms: number;
+  readonly breaker_openings: number;
+  readonly breaker_probe_successes: number;
+  readonly integration_id: string;
+  readonly approved_scopes: string[];
+  readonly open: boolean;
+  readonly leased: number;
+  readonly secrets: { readonly keyId: string; readonly sealed: string }[];
+}
+
+async function lockEndpoint(tx: Tx, endpointId: string): Promise<EndpointRow | undefined> {
+  const [row] = await tx.execute<EndpointRow>(sql`
+    select e.key, e.id, e.url, e.ordering, e.max_in_flight, e.timeout_ms, e.retry_schedule_seconds,
+      e.breaker_state, e.breaker_openings, e.breaker_probe_successes,
+      greatest(coalesce(extract(epoch from e.breaker_retry_at - clock_timestamp()) * 1000, 0), 0)::float8 as breaker_wait_ms,
+      i.id as integration_id, i.approved_scopes, ${endpointIsOpen} as open,
+      (select count(*)::integer from integration.deliveries d
+        where d.endpoint_key = e.key and d.state = 'LEASED') as leased,
+      (select coalesce(jsonb_agg(jsonb_build_object('keyId', s.key_id, 'sealed', encode(s.sealed, 'base64'))
+          order by s.key desc), '[]')
+        from integration.webhook_secrets s
+        where s.endpoint_key = e.key and (s.expires_at is null or s.expires_at > now())) as secrets
+    from integration.webhook_endpoints e
+    join integration.integrations i on i.key = e.integration_key
+    where e.id = ${endpointId}
+    for no key update of e
+  `);
+  return row;
+}
+
+interface DeliveryRow extends Record<string, unknown> {
+  readonly key: string;
+  readonly id: string;
+  readonly event_id: string;
+  readonly event_type: string;
+  readonly entity_id: string;
+  readonly entity_type: string;
+  readonly occurred_at: string;
+  readonly data: unknown;
+  readonly seq: string;
+  readonly attempts: number;
+  readonly generation: number;
+}
+
+async function lease(
+  tx: Tx,
+  endpoint: EndpointRow,
+  leaseToken: string,
+  limit: number,
+  leaseMs: number,
+): Promise<readonly LeasedDelivery[]> {
+  // With entity ordering the next event of an entity waits for the previous one.
+  const inOrder =
+    endpoint.ordering === 'BEST_EFFORT'
+      ? sql`true`
+      : sql`not exists (select from integration.deliveries p where p.endpoint_key = d.endpoint_key
+          and p.entity_id = d.entity_id and p.seq < d.seq and p.state in ('PENDING', 'LEASED', 'HELD'))`;
+  const due = sql`d.endpoint_key = ${endpoint.key} and d.state = 'PENDING' and d.next_at <= clock_timestamp()`;
+  const rows = await tx.execute<DeliveryRow>(sql`
+    with suspect as (
+      select d.key from integration.deliveries d where ${due} and d.crashes > 0 order by d.seq limit 1
+    ), picked as materialized (
+      select d.key from integration.deliveries d
+      where ${due} and ${inOrder} and (not exists (select from suspect) or d.key = (select key from suspect))
+      order by d.next_at, d.seq limit ${limit} for update skip locked
+    ), leased as (
+      update integration.deliveries d
+      set state = 'LEASED', lease_token = ${leaseToken}::uuid,
+        lease_expires_at = clock_timestamp() + make_interval(secs => ${leaseMs / 1000})
+      from picked where d.key = picked.key
+      returning d.*
+    )
+    select d.key, d.id, d.event_id, d.event_type, d.entity_id, d.seq, d.attempts, d.generation,
+      v.entity_type, v.occurred_at, v.data
+    from leased d join outbox.events v on v.id = d.event_id
+    order by d.seq
+  `);
+  return rows.map((row) => ({
+    key: Number(row.key),
+    id: row.id,
+    eventId: row.event_id,
+    eventType: row.event_type,
+    entityId: row.entity_id,
+    entityType: row.entity_type,
+    occurredAt: new Date(row.occurred_at),
+    data: row.data,
+    seq: Number(row.seq),
+    attempts: row.attempts,
+    generation: row.generation,
+  }));
+}
+
+const BREAKER_STATES = { CLOSED: 'closed', OPEN: 'open', HALF_OPEN: 'half-open' } as const;
+
+const toEndpoint = (row: EndpointRow): ClaimedEndpoint => ({
+  key: Number(row.key),
+  id: row.id,
+  url: row.url ?? '',
+  integrationId: row.integration_id,
+  scopes: row.approved_scopes,
+  maxInFlight: row.max_in_flight,
+  timeoutMs: row.timeout_ms,
+  scheduleSeconds: row.retry_schedule_seconds,
+  secrets: row.secrets.map(({ keyId, sealed }) => ({ keyId, sealed: Buffer.from(sealed, 'base64') })),
+  breaker: {
+    state: BREAKER_STATES[row.breaker_state],
+    waitMs: row.breaker_wait_ms,
+    opens: row.breaker_openings,
+    probes: row.breaker_probe_successes,
+  },
+});

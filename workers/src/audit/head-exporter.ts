@@ -1,0 +1,53 @@
+import { sign } from 'node:crypto';
+import { appendFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readAuditHead } from '@bridgework/kernel/audit-seals';
+import type { Context } from '@bridgework/kernel/context';
+import { readSigningKey } from '@bridgework/kernel/signed-caller';
+import { type Repeating, repeat } from '../schedule.ts';
+
+const EVERY_MS = 60_000;
+export const AUDIT_HEADS_FILE = 'audit-heads.jsonl';
+
+export interface HeadExporterOptions {
+  readonly dataDir: string;
+  /** `<key id>:<base64 of an Ed25519 key, PKCS#8>`. */
+  readonly signingKey: string;
+}
+
+/**
+ * Each minute, and when it is closed, the signed head of the audit log leaves the database: a line in a file and a line
+ * in the log. `audit.verify` with such a head shows a tail that was cut off before it.
+ *
+ * @see RFC 8032
+ */
+export function startHeadExporter(ctx: Context, options: HeadExporterOptions): Repeating {
+  const key = readSigningKey(options.signingKey);
+  let exported = 0;
+
+  async function exportHead(): Promise<void> {
+    const head = await readAuditHead(ctx.db);
+    if (head === null || head.position === exported) return;
+    const text = JSON.stringify({ ...head, at: ctx.now().toISOString() });
+    const line = {
+      head: text,
+      key_id: key.keyId,
+      seal: sign(null, Buffer.from(text), key.privateKey).toString('base64url'),
+    };
+    await mkdir(options.dataDir, { recursive: true });
+    await appendFile(join(options.dataDir, AUDIT_HEADS_FILE), `${JSON.stringify(line)}\n`, { mode: 0o600 });
+    ctx.log.info(line, 'audit.head_exported');
+    exported = head.position;
+  }
+
+  const repeating = repeat('audit.export_head', ctx.log, async () => {
+    await exportHead();
+    return EVERY_MS;
+  });
+  return {
+    async close() {
+      await repeating.close();
+      await exportHead().catch((error: unknown) => ctx.log.error({ err: error }, 'audit.head_not_exported'));
+    },
+  };
+}

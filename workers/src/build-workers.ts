@@ -1,0 +1,140 @@
+import type { WorkersConfig } from '@bridgework/kernel/config';
+import type { Context } from '@bridgework/kernel/context';
+import { type Database, openDatabase } from '@bridgework/kernel/database';
+import { newId } from '@bridgework/kernel/ids';
+import { openQueues } from '@bridgework/kernel/jobs';
+import type { Running } from '@bridgework/kernel/lifecycle';
+import type { Logger } from '@bridgework/kernel/logger';
+import { readSealingKeys } from '@bridgework/kernel/sealed-secret';
+import { startHeadExporter } from './audit/head-exporter.ts';
+import { startSealer } from './audit/sealer.ts';
+import { startLaneJobs } from './jobs.ts';
+import { startDispatcher } from './outbox/dispatcher.ts';
+import type { Repeating } from './schedule.ts';
+import { createBreakers } from './webhooks/breakers.ts';
+import { createEgress } from './webhooks/egress.ts';
+import { createLanes } from './webhooks/lane.ts';
+import { createSettler } from './webhooks/settler.ts';
+import { startSweeper } from './webhooks/sweeper.ts';
+import { startVerifier } from './webhooks/verifier.ts';
+
+export type WorkersSettings = Pick<
+  WorkersConfig,
+  | 'CLINIC_ENV'
+  | 'WORKERS_DATABASE_URL'
+  | 'REDIS_URL'
+  | 'SECRETS_KEY'
+  | 'EGRESS_ALLOW'
+  | 'AUDIT_SIGNING_KEY'
+  | 'DATA_DIR'
+>;
+
+export interface WorkersDependencies {
+  readonly log: Logger;
+  readonly now?: () => Date;
+  readonly random?: () => number;
+  /** Instead of the default schedule, for endpoints without one of their own. */
+  readonly scheduleSeconds?: readonly number[];
+  /** How long a lease lasts beyond an endpoint's time-out. */
+  readonly leaseMarginMs?: number;
+}
+
+export interface Workers {
+  /** Resolves once everything runs. */
+  start(): Promise<void>;
+  /** Takes nothing new, lets what is on the way arrive, writes it down. */
+  close(): Promise<void>;
+}
+
+/** One second on a claim, and time to write the result down when the database is slow. */
+const LEASE_MARGIN_MS = 5_000;
+/** On closing, receivers get this long to answer; the supervisor gives a process ten seconds. */
+const DRAIN_MS = 8_000;
+
+/** With the queue's six, a process and its successor fit into the role's limit together. */
+const MAX_CONNECTIONS = 6;
+
+/** The workers of one process. Connects when started. */
+export function buildWorkers(config: WorkersSettings, deps: WorkersDependencies): Workers {
+  let starting: Promise<Running> | undefined;
+  return {
+    async start() {
+      starting ??= startWorkers(config, deps);
+      await starting;
+    },
+    async close() {
+      const running = await starting;
+      await running?.close();
+    },
+  };
+}
+
+async function startWorkers(config: WorkersSettings, deps: WorkersDependencies): Promise<Running> {
+  const database = openDatabase({
+    url: config.WORKERS_DATABASE_URL,
+    applicationName: 'workers',
+    maxConnections: MAX_CONNECTIONS,
+  });
+  const contextOf = contexts(database, deps);
+  const queues = await openQueues(
+    config.REDIS_URL === undefined ? { databaseUrl: config.WORKERS_DATABASE_URL } : { redisUrl: config.REDIS_URL },
+    deps.log,
+  );
+  const sealingKeys = readSealingKeys(config.SECRETS_KEY);
+  const environment = config.CLINIC_ENV;
+  const egress = createEgress({ environment, allow: config.EGRESS_ALLOW, now: contextOf('webhook.deliver').now });
+  const breakers = createBreakers(contextOf('webhook.deliver').now);
+  const lanes = createLanes(contextOf('webhook.deliver'), {
+    environment,
+    sealingKeys,
+    egress,
+    breakers,
+    settler: createSettler(contextOf('webhook.deliver'), breakers),
+    leaseMarginMs: deps.leaseMarginMs ?? LEASE_MARGIN_MS,
+    random: deps.random ?? Math.random,
+    wake: (endpointIds) => jobs.wake(endpointIds),
+    ...(deps.scheduleSeconds === undefined ? {} : { scheduleSeconds: deps.scheduleSeconds }),
+  });
+  const jobs = startLaneJobs(queues, lanes.run, deps.log);
+  const repeating: readonly Repeating[] = [
+    startDispatcher(contextOf('outbox.dispatch'), jobs.wake),
+    startSweeper(contextOf('webhook.sweep'), jobs.wake),
+    startVerifier(contextOf('endpoint.verify'), { environment, sealingKeys, egress }),
+  ];
+  const sealer = startSealer(contextOf('audit.seal'));
+  const heads = startHeadExporter(contextOf('audit.export_head'), {
+    dataDir: config.DATA_DIR,
+    signingKey: config.AUDIT_SIGNING_KEY,
+  });
+  return {
+    async close() {
+      const drained = Promise.all([...repeating.map((one) => one.close()), jobs.close(), lanes.close()]);
+      // A receiver that hangs longer than we may is cut off; its lease runs out and another worker tries again.
+      await Promise.race([drained, deadline(DRAIN_MS)]);
+      await egress.close();
+      await drained;
+      await queues.close();
+      // Last, so that the exported head covers what was just written down.
+      await sealer.close();
+      await heads.close();
+      await database.close();
+    },
+  };
+}
+
+/** Each kind of job acts under its own name in the audit log. */
+function contexts(database: Database, deps: WorkersDependencies): (job: string) => Context {
+  const now = deps.now ?? (() => new Date());
+  return (job) => ({
+    db: database.db,
+    caller: { kind: 'system', job },
+    now,
+    log: deps.log.child({ job }),
+    requestId: newId('req'),
+  });
+}
+
+const deadline = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });

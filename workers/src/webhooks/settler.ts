@@ -1,0 +1,79 @@
+import { type AttemptResult, type Release, settleDeliveries } from '@bridgework/integration';
+import type { Context } from '@bridgework/kernel/context';
+import type { Breakers } from './breakers.ts';
+
+/** Gathers results for about three milliseconds and writes them in one transaction. */
+export interface Settler {
+  /** Resolves once the result is stored, or has been given up to the lease's end. */
+  settle(attempt: AttemptResult): Promise<void>;
+  release(releases: readonly Release[]): Promise<void>;
+}
+
+const GATHER_MS = 3;
+const MAX_BATCH = 500;
+const RETRY_MS = 200;
+/** After this the lease has run out: the row is due again, and a late word would be refused. */
+const GIVE_UP_MS = 8_000;
+
+interface Gathered {
+  readonly attempts: AttemptResult[];
+  readonly releases: Release[];
+  readonly done: Promise<void>;
+}
+
+export function createSettler(ctx: Context, breakers: Breakers): Settler {
+  let open: Gathered | undefined;
+
+  function gather(): Gathered {
+    if (open !== undefined) return open;
+    const attempts: AttemptResult[] = [];
+    const releases: Release[] = [];
+    const done = pause(GATHER_MS).then(() => {
+      open = undefined;
+      return write(attempts, releases);
+    });
+    open = { attempts, releases, done };
+    return open;
+  }
+
+  /** PostgreSQL may be away for a moment. Until the lease ends we are the ones to say what came of these attempts. */
+  async function write(attempts: readonly AttemptResult[], releases: readonly Release[]): Promise<void> {
+    const giveUpAt = performance.now() + GIVE_UP_MS;
+    const changed = breakers.takeChanges();
+    for (;;) {
+      try {
+        const settled = await settleDeliveries(ctx, { attempts, releases, breakers: changed });
+        if (settled < attempts.length) {
+          ctx.log.warn({ count: attempts.length - settled }, 'delivery.result_too_late');
+        }
+        return;
+      } catch (error) {
+        if (performance.now() > giveUpAt) {
+          ctx.log.error({ err: error, count: attempts.length }, 'delivery.settle_given_up');
+          return;
+        }
+        ctx.log.warn({ err: error, count: attempts.length }, 'delivery.settle_failed');
+        await pause(RETRY_MS);
+      }
+    }
+  }
+
+  return {
+    settle(attempt) {
+      const batch = gather();
+      batch.attempts.push(attempt);
+      if (batch.attempts.length >= MAX_BATCH) open = undefined;
+      return batch.done;
+    },
+    release(releases) {
+      const batch = gather();
+      batch.releases.push(...releases);
+      return batch.done;
+    },
+  };
+}
+
+const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
