@@ -49,13 +49,8 @@ test('a revocation is in force within a second, while documents are still on the
   expect((await read()).status).toBe(200);
   partner.tokenEntry.status = 'REVOKED';
   // A new document whose text does not arrive must not hold the revocation back.
-  clinic.registry.state.documents.push({
-    id: `sha256:${'a'.repeat(64)}`,
-    integration_id: partner.integrationId,
-    name: 'Late',
-    aliases: [],
-    status: 'ACTIVE',
-  });
+  const late = clinic.addDocument(partner, 'query Late { me { name } }');
+  clinic.registry.unanswered.add(late);
   const revokedAt = performance.now();
   clinic.registry.publish();
   await eventually(async () => (await read()).status === 401, { withinMs: 1000 });
@@ -139,7 +134,8 @@ describe('while the registry is away', () => {
       await clinic.restart();
       await writeFile(path, JSON.stringify({ ...kept, snapshot: one }));
       await clinic.restart();
-      await eventually(async () => (await clinic.get('/readyz')).status === 503);
+      const becomesReady = eventually(async () => (await clinic.get('/readyz')).ok, { withinMs: 700 });
+      await expect(becomesReady).rejects.toThrow('did not happen');
       expect(await codeOf(await read())).toEqual([503, 'TEMPORARILY_UNAVAILABLE']);
     }
   });

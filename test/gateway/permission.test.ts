@@ -223,6 +223,15 @@ describe('errors', () => {
     ]);
   });
 
+  test('a subgraph that hangs is given up after two seconds', async () => {
+    const lowStock = clinic.addDocument(reader, LOW_STOCK);
+    await clinic.settle();
+    const startedAt = performance.now();
+    const answer = await clinic.post({ documentId: lowStock, variables: { first: 99 } }, reader.token);
+    expect(await codeOf(answer)).toEqual([503, 'TEMPORARILY_UNAVAILABLE']);
+    expect(performance.now() - startedAt).toBeLessThan(4000);
+  });
+
   test('a subgraph that is away answers 503 whole and names no socket', async () => {
     const lowStock = clinic.addDocument(reader, LOW_STOCK);
     const mixed = clinic.addDocument(

@@ -20,6 +20,8 @@ import type { Subgraph } from '@bridgework/kernel/subgraph';
 import { buildSubgraphHost } from '@bridgework/subgraph-host';
 import { Client } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
 
 const sdl = `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
@@ -74,13 +76,14 @@ const billing: Subgraph = {
 
 const keys = generateKeyPairSync('ed25519');
 const signingKey = readSigningKey(`k1:${keys.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64')}`);
+const database = await createDatabase();
 const folder = mkdtempSync(join(tmpdir(), 'bw-'));
 const socketPath = join(folder, 'billing.sock');
 const config = readSubgraphHostConfig({
   CLINIC_ENV: 'sandbox',
   SUBGRAPHS: 'billing',
   BILLING_URL: `unix:${socketPath}`,
-  BILLING_DATABASE_URL: 'postgres://bridgework_billing@127.0.0.1:1/none',
+  BILLING_DATABASE_URL: database.urlFor('bridgework_billing'),
   CALLER_PUBLIC_KEY: `k1:${keys.publicKey.export({ format: 'der', type: 'spki' }).toString('base64')}`,
   REGISTRY_SIGNING_KEY: 'k1:AAAA',
   SECRETS_KEY: 'k1:AAAA',
@@ -99,6 +102,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await client.close();
   await host.close();
+  await database.drop();
   rmSync(folder, { recursive: true });
 });
 
@@ -175,6 +179,30 @@ test('refuses an expired, an altered, a foreign and a misaddressed header', asyn
     expect(await send(text, header)).toEqual(REFUSED);
   }
   expect((await send(text, good)).status).toBe(200);
+});
+
+test('leaves refusals in the audit log, one row per reason however many there are', async () => {
+  const text = query('{ whoami }');
+  const expired = sign('query', text, { now: new Date(Date.now() - 31_000) });
+  await Promise.all(Array.from({ length: 50 }, () => send(text, expired)));
+  const owner = database.as('owner', 1);
+  const rows = await eventually(async () => {
+    const found = await owner`
+      select actor, integration_id, entity, entity_id, result, request_id, written_by
+      from audit.entries where action = 'subgraph.refuse' and error_message = 'expired'`;
+    return found.length > 0 ? [...found] : undefined;
+  });
+  expect(rows).toEqual([
+    {
+      actor: 'system subgraph.billing',
+      integration_id: null,
+      entity: 'subgraph',
+      entity_id: 'billing',
+      result: 'DENIED',
+      request_id: expect.stringMatching(/^req_/),
+      written_by: 'bridgework_billing',
+    },
+  ]);
 });
 
 test('does a mutation once per header, and only with the body it was signed for', async () => {

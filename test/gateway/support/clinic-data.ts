@@ -56,12 +56,16 @@ export const billingResolvers = (confirmed: { count: number }): Resolvers => ({
   },
 });
 
+const lowStock = {
+  edges: [{ cursor: 'c', node: { id: 'itm_1', sku: 'GLV', name: 'Gloves', onHand: 2, reorderPoint: 10 } }],
+  pageInfo: { hasNextPage: false, endCursor: 'c' },
+};
+
 export const inventoryResolvers: Resolvers = {
   Query: {
-    lowStockItems: () => ({
-      edges: [{ cursor: 'c', node: { id: 'itm_1', sku: 'GLV', name: 'Gloves', onHand: 2, reorderPoint: 10 } }],
-      pageInfo: { hasNextPage: false, endCursor: 'c' },
-    }),
+    // Ninety-nine never come: a subgraph that hangs.
+    lowStockItems: (_: unknown, { first }: { first: number }) =>
+      first === 99 ? new Promise(() => undefined) : lowStock,
   },
   Visit: {
     __resolveReference: entity(),

@@ -7,6 +7,8 @@ import type { ControlReport, ControlSnapshot, SignedSnapshot } from '@bridgework
 export interface FakeRegistry {
   readonly state: Pick<ControlSnapshot, 'integrations' | 'tokens' | 'documents'>;
   readonly texts: Map<string, string>;
+  /** Asked for one of these, the registry does not answer. */
+  readonly unanswered: Set<string>;
   readonly reports: ControlReport[];
   issuedAt: () => Date;
   /** Signs the state under the next generation. */
@@ -26,6 +28,7 @@ export function createRegistry(signingKey: KeyObject, gatewayKeys: ReadonlyMap<s
   const registry: FakeRegistry = {
     state: { integrations: [], tokens: [], documents: [] },
     texts: new Map(),
+    unanswered: new Set(),
     reports: [],
     generation: 0,
     issuedAt: () => new Date(),
@@ -78,6 +81,7 @@ export function createRegistry(signingKey: KeyObject, gatewayKeys: ReadonlyMap<s
   };
   const sendTexts = (body: string, response: ServerResponse) => {
     const { ids } = JSON.parse(body) as { ids: string[] };
+    if (ids.some((id) => registry.unanswered.has(id))) return;
     const documents = ids.flatMap((id) => {
       const text = registry.texts.get(id);
       return text === undefined ? [] : [{ id, text }];

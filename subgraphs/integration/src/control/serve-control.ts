@@ -15,7 +15,7 @@ import { signSnapshot } from './sign-snapshot.ts';
 export const CONTROL_CHANNEL = 'bridgework_control';
 /** The backstop of a lost notification: a revoked token must be known everywhere within a second. */
 const POLL_MS = 500;
-/** Even without a change: a review falls due by the calendar, and a snapshot's signed issue time must stay young. */
+/** Even without a change: a snapshot's signed issue time must stay young. And at midnight, when reviews fall overdue. */
 const RENEW_MS = 15_000;
 
 /** Starts the registry's side of the control contract; see schema/src/control.ts. */
@@ -24,11 +24,11 @@ export async function serveControl(runtime: SubgraphRuntime): Promise<RunningSub
   rememberSecrets(database.db, secrets);
   const key = readSigningKey(secrets.registrySigningKey);
   const feed = createFeed();
-  let published = { generation: -1, at: 0 };
+  let published = { generation: -1, at: 0, day: '' };
   const publish = async (): Promise<void> => {
     const snapshot = await readSnapshot(database.db, secrets.environment, now());
     feed.publish(signSnapshot(key, snapshot));
-    published = { generation: snapshot.generation, at: performance.now() };
+    published = { generation: snapshot.generation, at: performance.now(), day: dayOf(snapshot.issued_at) };
     failing = false;
   };
   let failing = false;
@@ -39,7 +39,7 @@ export async function serveControl(runtime: SubgraphRuntime): Promise<RunningSub
   };
   const lookAgain = coalesce(publish, onError);
   const check = coalesce(async () => {
-    const isYoung = performance.now() - published.at < RENEW_MS;
+    const isYoung = performance.now() - published.at < RENEW_MS && published.day === dayOf(now().toISOString());
     if (isYoung && (await readGeneration(database.db)) === published.generation) return;
     lookAgain();
   }, onError);
@@ -63,6 +63,8 @@ export async function serveControl(runtime: SubgraphRuntime): Promise<RunningSub
     },
   };
 }
+
+const dayOf = (instant: string): string => instant.slice(0, 10);
 
 function contextOf({ database, now, log }: SubgraphRuntime, { caller }: ControlRequest): Context {
   return { db: database.db, caller, now, log, requestId: newId('req') };
