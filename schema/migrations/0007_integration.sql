@@ -113,6 +113,7 @@ create table integration.token_uses (
   token_key bigint not null references integration.tokens (key),
   operation text not null,
   use_count bigint not null default 0,
+  first_used_at timestamptz(3) not null default now(),
   last_used_at timestamptz(3) not null,
   primary key (token_key, operation)
 );
