@@ -2,12 +2,18 @@ export interface Signal {
   /** Settles once {@link Signal.give} was called. */
   readonly given: Promise<void>;
   give(): void;
+  isGiven(): boolean;
 }
 
 /** Lets two flows of a test wait for each other. */
 export function signal(): Signal {
   const { promise, resolve } = withResolvers();
-  return { given: promise, give: resolve };
+  let isGiven = false;
+  const give = () => {
+    isGiven = true;
+    resolve();
+  };
+  return { given: promise, give, isGiven: () => isGiven };
 }
 
 /** `Promise.withResolvers`, which Node 20 does not have. */
