@@ -118,7 +118,7 @@ module.exports = {
   options: {
     parser: 'swc',
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)(dist|\\.turbo)/' },
+    exclude: { path: '^(?!node_modules/).*(^|/)(dist|\\.turbo)/' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['@bridgework/source', 'import', 'node', 'default'],
