@@ -433,7 +433,7 @@ begin
   update billing.terminal_confirmations as confirmation
     set status = 'RESOLVED', resolution = resolve_confirmation.resolution,
       payment_id = case resolve_confirmation.resolution when 'LINKED' then resolve_confirmation.payment_id end,
-      resolution_reason = reason, resolved_by = resolve_confirmation.resolved_by, resolved_at = clock_timestamp()
+      resolution_reason = resolve_confirmation.reason, resolved_by = resolve_confirmation.resolved_by, resolved_at = clock_timestamp()
     where confirmation.id = confirmation_id and confirmation.status in ('REJECTED', 'DUPLICATE');
   return found;
 end

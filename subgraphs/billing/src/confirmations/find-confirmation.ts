@@ -51,7 +51,7 @@ export async function findConfirmationByTransaction(
     )
     .orderBy(
       desc(sql`${terminalConfirmations.status} = 'RECORDED'`),
-      sql`${terminalConfirmations.status} = 'DUPLICATE'`,
+      sql`coalesce(${terminalConfirmations.reason}, '') = 'TRANSACTION_CONFLICT'`,
       desc(terminalConfirmations.key),
     )
     .limit(1);

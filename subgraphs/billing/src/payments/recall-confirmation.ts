@@ -14,7 +14,9 @@ export type Recalled =
 
 /** Rows 9 and 10 of the decision table. Pure. `earlier` oldest first. */
 export function recall(earlier: readonly EarlierConfirmation[], fingerprint: string): Recalled {
-  const last = (status: EarlierConfirmation['status']) => earlier.findLast((one) => one.status === status);
+  // A repetition with other content says nothing about the transaction, also after a manager has resolved it.
+  const about = earlier.filter(({ reason }) => reason !== 'TRANSACTION_CONFLICT');
+  const last = (status: EarlierConfirmation['status']) => about.findLast((one) => one.status === status);
   const original = last('RECORDED') ?? last('RESOLVED') ?? last('REJECTED');
   if (original === undefined) return { kind: 'open' };
   if (original.fingerprint !== fingerprint) return { kind: 'other-content' };

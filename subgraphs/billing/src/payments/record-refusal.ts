@@ -26,8 +26,7 @@ export async function recordRefusal(
   earlier: readonly EarlierConfirmation[],
 ): Promise<Rejected> {
   const known = earlier.find(
-    ({ reason, fingerprint, status }) =>
-      reason === verdict.code && fingerprint === terminal.fingerprint && status !== 'RESOLVED',
+    ({ reason, fingerprint }) => reason === verdict.code && fingerprint === terminal.fingerprint,
   );
   const confirmationId = known?.id ?? (verdict.needsReview ? await keep(tx, terminal, input, verdict) : null);
   return { kind: 'rejected', code: verdict.code, confirmationId, balance: balanceShown(input, verdict) };
