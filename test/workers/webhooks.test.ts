@@ -412,21 +412,25 @@ function suite(openQueue: () => Promise<TestRedis | undefined>): void {
     await workers.close();
   });
 
-  test('while Redis is away deliveries go on, and nothing crashes', async ({ skip }) => {
-    if (redis === undefined || process.env.REDIS_URL) return skip('needs a Redis of our own to kill');
-    const receiver = await clinic.receiver();
-    await clinic.endpoint({ url: receiver.url });
-    await clinic.startWorkers();
-    await emitMany(5);
-    await delivered(5);
-    await redis.kill();
-    await emitMany(20);
-    await delivered(25);
-    await redis.restart();
-    await emitMany(5);
-    await delivered(30);
-    expect(receiver.events).toHaveLength(30);
-  });
+  // One that REDIS_URL gave us is not ours to kill.
+  const mayKill = openQueue === openRedis && !process.env.REDIS_URL;
+  if (mayKill) {
+    test('while Redis is away deliveries go on, and nothing crashes', async () => {
+      if (redis === undefined) throw new Error('This suite has no Redis.');
+      const receiver = await clinic.receiver();
+      await clinic.endpoint({ url: receiver.url });
+      await clinic.startWorkers();
+      await emitMany(5);
+      await delivered(5);
+      await redis.kill();
+      await emitMany(20);
+      await delivered(25);
+      await redis.restart();
+      await emitMany(5);
+      await delivered(30);
+      expect(receiver.events).toHaveLength(30);
+    });
+  }
 }
 
 async function wipePostgresQueue({ sql }: WebhookClinic): Promise<void> {
