@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { PlainError } from './plain-error.ts';
 
 /** Everything the sandbox keeps. One launcher at a time works in it. */
@@ -36,7 +36,7 @@ export function findLauncher(dataDir: string): number | undefined {
 function makeWritable(path: string): void {
   try {
     // Others may pass through to what is theirs (the database's account), but not look around.
-    mkdirSync(path, { recursive: true, mode: 0o711 });
+    makeFolder(path);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -45,6 +45,14 @@ function makeWritable(path: string): void {
       { cause: error },
     );
   }
+}
+
+/** Not mkdir's own `recursive`, which never returns where a folder can be seen to be missing but not be made (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  mkdirSync(path, { mode: 0o711 });
 }
 
 interface Owner {

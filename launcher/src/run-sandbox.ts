@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -73,6 +74,7 @@ export async function runSandbox(options: SandboxOptions): Promise<string> {
     receiverPort: Number(new URL(receiver.url).port),
   });
 
+  for (const name of ['gateway', 'workers']) mkdirSync(folder.file(name), { recursive: true, mode: 0o700 });
   say('Starting the subgraphs, the gateway and the workers …');
   const plans = planProcesses({
     ...{ config, secrets, issuer, addresses, dataDir: folder.path, path: options.path },

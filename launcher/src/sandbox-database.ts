@@ -55,7 +55,8 @@ async function startOnFreePort({ config, dataDir, secrets, lastPort }: OpenOptio
         binDir: config.PG_BIN_DIR,
       });
     } catch (error) {
-      if (!(error instanceof PortTakenError)) throw error;
+      // What it says is meant for whoever starts it.
+      if (!(error instanceof PortTakenError)) throw new PlainError((error as Error).message, { cause: error });
     }
   }
   throw new PlainError(`No port from ${first} to ${first + PORTS_TRIED - 1} is free for the database. Set PG_PORT.`);

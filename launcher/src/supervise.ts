@@ -50,14 +50,14 @@ export function supervise(plan: ProcessPlan, { say }: SuperviseOptions): Supervi
       const { how, livedMs } = await current.exited;
       if (stopping) return;
       if (livedMs > STEADY_MS) pauseMs = FIRST_PAUSE_MS;
-      say(`The ${plan.name} ended unexpectedly (${how}); starting it again.`);
+      say(`${plan.name}: ended unexpectedly (${how}); starting it again.`);
       await setTimeout(pauseMs);
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       if (stopping) return;
       current = launch(plan);
       const { ready, child } = current;
       ready.then(
-        () => say(`The ${plan.name} serves again.`),
+        () => say(`${plan.name}: serving again.`),
         () => child.kill('SIGKILL'),
       );
     }

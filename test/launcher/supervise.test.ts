@@ -33,10 +33,10 @@ test('starts a killed process again, as often as it is killed', async () => {
   for (let round = 1; round <= 2; round += 1) {
     const before = process_.pid() ?? 0;
     process.kill(before, 'SIGKILL');
-    await eventually(() => said.filter((sentence) => sentence.includes('serves again')).length === round);
+    await eventually(() => said.filter((sentence) => sentence.includes('serving again')).length === round);
     expect(process_.pid()).not.toBe(before);
   }
-  expect(said).toContain('The test process ended unexpectedly (SIGKILL); starting it again.');
+  expect(said).toContain('test process: ended unexpectedly (SIGKILL); starting it again.');
 });
 
 test('gives a process its own settings and none of ours', async () => {
@@ -57,6 +57,6 @@ test('lets it finish when it is told to stop, and does not start it again', asyn
 
 test('tells the last words of a process that never became ready', async () => {
   await expect(start({ BROKEN: 'true' }).ready).rejects.toThrow(
-    /The test process ended before it was ready \(exit 1\)[\s\S]*TOKEN_PEPPER is missing/,
+    /test process: ended before it was ready \(exit 1\)[\s\S]*TOKEN_PEPPER is missing/,
   );
 });
