@@ -99,7 +99,8 @@ create table appointment.appointments (
     where (status in ('SCHEDULED', 'CONFIRMED', 'IN_PROGRESS'))
 );
 create index on appointment.appointments (starts_at, key);
-create index on appointment.appointments (updated_at, key);
+-- The order in which partners walk.
+create index on appointment.appointments (updated_at, id);
 create index on appointment.appointments (patient_id, starts_at);
 create index on appointment.appointments (provider_id, starts_at);
 
@@ -119,6 +120,7 @@ create table appointment.visits (
   check ((status = 'COMPLETED') = (completed_at is not null))
 );
 create index on appointment.visits (started_at, key);
+create index on appointment.visits (updated_at, id);
 create index on appointment.visits (patient_id, started_at);
 
 create table appointment.visit_procedures (
