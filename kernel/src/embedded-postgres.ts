@@ -35,6 +35,8 @@ export interface EmbeddedPostgres {
   readonly dataDir: string;
   /** True when the server was running already, left over by a launcher that was killed. */
   readonly adopted: boolean;
+  /** Whether its process lives; only a connection knows whether it answers. */
+  isAlive(): boolean;
   /** Stops the server, adopted or not. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -181,6 +183,7 @@ function describe(cluster: Cluster, password: string, port: number, adopted: boo
     port,
     dataDir: cluster.dataDir,
     adopted,
+    isAlive: () => readRunningServer(cluster) !== undefined,
     stop: () => {
       stopping ??= haltServer(cluster);
       return stopping;

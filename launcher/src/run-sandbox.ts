@@ -57,8 +57,8 @@ export async function runSandbox(options: SandboxOptions): Promise<string> {
 
   say('Starting PostgreSQL …');
   const dataDir = databaseFolder(folder.path);
-  const database = await openSandboxDatabase({ config, dataDir, secrets, lastPort: state.databasePort });
-  onStop({ stop: () => database.server.stop() });
+  const database = await openSandboxDatabase({ config, dataDir, secrets, say, lastPort: state.databasePort });
+  onStop({ stop: () => database.stop() });
   signal.throwIfAborted();
   const clinic = await seedOnFirstStart(database.ownerUrl, say);
   if (clinic) say(`A clinic with ${clinic.patients.length} patients and ${clinic.appointments.length} appointments.`);
@@ -70,7 +70,7 @@ export async function runSandbox(options: SandboxOptions): Promise<string> {
   );
   onStop({ stop: () => receiver.close() });
   writeState(folder.file(FILES.state), {
-    databasePort: database.server.port,
+    databasePort: database.port,
     receiverPort: Number(new URL(receiver.url).port),
   });
 

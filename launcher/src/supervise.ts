@@ -113,9 +113,7 @@ function launch(plan: ProcessPlan): Launched {
       if (isReady(message)) resolve();
     });
     const giveUp = (why: string) =>
-      reject(
-        new PlainError(`The ${plan.name} ${why}. Its log: ${plan.logFile}\n${readLastWords(plan.logFile, before)}`),
-      );
+      reject(new PlainError(`${plan.name}: ${why}. Its log: ${plan.logFile}\n${readLastWords(plan.logFile, before)}`));
     const timer = globalThis.setTimeout(() => giveUp('did not become ready in time'), READY_TIMEOUT_MS);
     timer.unref();
     exited.then(({ how }) => giveUp(`ended before it was ready (${how})`), reject);
