@@ -119,7 +119,7 @@ describe('a walk through appointments', () => {
 test('a page with patients, providers, chairs and visits takes one statement each', async () => {
   const { data, errors } = await calendar.run(
     reader,
-    `query { appointments(first: 40) { edges { node { id patient { id displayName phoneMasked }
+    `query { appointments(first: 100) { edges { node { id patient { id displayName phoneMasked }
       provider { name } chair { name } visit { id status procedures { code name tooth }
         imagingReferences(first: 2) { edges { node { modality uri } } } } } } } }`,
   );
