@@ -179,11 +179,14 @@ const isAnswered = (path: string): Promise<boolean> =>
     socket.once('error', () => resolve(false));
   });
 
-/** The port of last time, because the endpoint's URL names it; otherwise the next free one. */
+/**
+ * On the port of last time, because the endpoint's URL names it. When that is taken, another one, whose endpoint is yet
+ * to be made: the old secret says nothing there.
+ */
 async function openReceiver(lastPort: number | undefined, secret: string | undefined): Promise<Receiver> {
   const port = lastPort ?? DEFAULT_RECEIVER_PORT;
-  const secrets = secret === undefined ? [] : [secret];
-  return startReceiver({ port: (await isFree(port)) ? port : 0, secrets });
+  if (!(await isFree(port))) return startReceiver({ port: 0 });
+  return startReceiver({ port, secrets: secret === undefined ? [] : [secret] });
 }
 
 /** Rejects at once on Ctrl-C: a process that hangs while starting must not be waited for. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { EVENT_TYPES } from '@bridgework/schema';
 import { callAs, type FrontDoor } from './front-door.ts';
 
@@ -8,7 +9,10 @@ export interface ProvisionedWebhook {
   readonly receiver_url: string;
 }
 
-/** Subscribes a partner's receiver to everything that happens in the clinic. */
+/**
+ * Subscribes a partner's receiver to everything that happens in the clinic, and waits until it has answered the
+ * challenge: an endpoint is told of nothing that happened before.
+ */
 export async function provisionWebhook(
   door: FrontDoor,
   jwt: string,
@@ -22,8 +26,27 @@ export async function provisionWebhook(
   });
   const { endpoint, secret } = createWebhookEndpoint;
   if (secret === null) throw new Error('The endpoint came without its secret.');
+  await untilActive(door, jwt, integrationId, endpoint.id);
   return { endpoint_id: endpoint.id, secret, receiver_url: receiverUrl };
+}
+
+const ACTIVE_WITHIN_MS = 20_000;
+const LOOK_EVERY_MS = 100;
+
+async function untilActive(door: FrontDoor, jwt: string, integrationId: string, endpointId: string): Promise<void> {
+  const deadline = Date.now() + ACTIVE_WITHIN_MS;
+  for (;;) {
+    const { webhookEndpoints } = await callAs<{
+      webhookEndpoints: { edges: { node: { id: string; status: string } }[] };
+    }>(door, jwt, LOOK, { integrationId });
+    const status = webhookEndpoints.edges.find(({ node }) => node.id === endpointId)?.node.status;
+    if (status === 'ACTIVE') return;
+    if (Date.now() > deadline) throw new Error(`The receiver was not verified in time; its endpoint is ${status}.`);
+    await setTimeout(LOOK_EVERY_MS);
+  }
 }
 
 const CREATE = `mutation CreateEndpoint($input: CreateWebhookEndpointInput!, $key: String!) {
   createWebhookEndpoint(input: $input, idempotencyKey: $key) { endpoint { id } secret } }`;
+const LOOK = `query Endpoints($integrationId: ID!) {
+  webhookEndpoints(integrationId: $integrationId, first: 100) { edges { node { id status } } } }`;
