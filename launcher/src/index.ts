@@ -11,6 +11,7 @@ export {
   type StaffMember,
 } from './development-issuer.ts';
 export { type ReceivedWebhook, type Receiver, type ReceiverOptions, startReceiver } from './receiver.ts';
+export { makeSecrets, type Secrets } from './secrets.ts';
 export type { ClinicData } from './seed/clinic-data.ts';
 export { type SeedOptions, seedClinic, seedSmallClinic } from './seed/seed-clinic.ts';
 export { type Simulator, type SimulatorOptions, startSimulator } from './simulator/start-simulator.ts';

@@ -51,7 +51,8 @@ export function writePrivately(file: string, content: unknown): void {
   renameSync(unfinished, file);
 }
 
-async function makeSecrets(): Promise<Secrets> {
+/** New keys, pepper and passwords, each random. */
+export async function makeSecrets(): Promise<Secrets> {
   const caller = makeKeyPair('caller-1');
   const registry = makeKeyPair('registry-1');
   return {

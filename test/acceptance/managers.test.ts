@@ -57,7 +57,7 @@ test('nobody approves what they submitted', async () => {
   const id = registerIntegration.id;
   await clinic.huda.run('mutation ($id: ID!) { submitIntegration(id: $id) { id } }', { id });
   const own = await clinic.huda.ask('mutation ($id: ID!) { approveIntegration(id: $id) { id } }', { id });
-  expect(own.status).toBe(403);
+  expect(own.body.errors[0].extensions.code).toBe('FORBIDDEN');
   await clinic.audited({ action: 'integration.approve', result: 'DENIED', entityId: id });
   const { approveIntegration } = await clinic.omar.run(
     'mutation ($id: ID!) { approveIntegration(id: $id) { status } }',

@@ -115,7 +115,12 @@ test('tells a webhook consumer once', async () => {
     }`,
     {
       key: `endpoint-${transaction}`,
-      input: { integrationId: consumer.integrationId, url: clinic.receiver.url, eventTypes: ['payment.received'] },
+      input: {
+        integrationId: consumer.integrationId,
+        name: 'tests',
+        url: clinic.receiver.url,
+        eventTypes: ['payment.received'],
+      },
     },
   );
   await eventually(() => clinic.receiver.challenges.length > 0);

@@ -25,7 +25,7 @@ const DAY_SHEET_SCOPES: readonly Scope[] = [
 const WEEK = {
   from: new Date(Date.now() - 4 * 86_400_000).toISOString(),
   to: new Date(Date.now() + 4 * 86_400_000).toISOString(),
-  first: 100,
+  first: 25,
 };
 
 let clinic: Clinic;
@@ -48,26 +48,36 @@ interface DaySheetNode {
   readonly importedBy: { readonly name: string } | null;
 }
 
+interface DaySheet {
+  readonly appointments: {
+    readonly edges: readonly { readonly node: DaySheetNode }[];
+    readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+  };
+}
+
 describe('the day sheet', () => {
   test('is answered by id to a real Apollo Client with a manifest of its own tool, from all four subgraphs', async () => {
     const text = await readFile(new URL('../../schema/operations/examples/day-sheet.graphql', import.meta.url), 'utf8');
     const manifest = await generateManifest(text);
     const app = await clinic.partner({ scopes: DAY_SHEET_SCOPES, manifest });
     // One appointment came by this partner's import, so that the fourth subgraph has something to say.
-    await clinic.owner`
-      update appointment.appointments set imported_by_integration_id = ${app.integrationId}, source = 'IMPORT'
-      where key = (select max(key) from appointment.appointments where status = 'SCHEDULED')`;
+    await importAppointment(app.integrationId);
     const client = new ApolloClient({
       cache: new InMemoryCache(),
       link: new PersistedQueryLink(
         generatePersistedQueryIdsFromManifest({ loadManifest: () => Promise.resolve(JSON.parse(manifest)) }),
       ).concat(new HttpLink({ uri: `${clinic.origin}/graphql`, headers: { authorization: `Bearer ${app.token}` } })),
     });
-    const { data } = await client.query<{ appointments: { edges: { node: DaySheetNode }[] } }>({
-      query: gql(text),
-      variables: WEEK,
-    });
-    const nodes = data?.appointments.edges.map(({ node }) => node) ?? [];
+    const nodes: DaySheetNode[] = [];
+    let after: string | null = null;
+    do {
+      const { data }: { data?: DaySheet | undefined } = await client.query<DaySheet>({
+        query: gql(text),
+        variables: { ...WEEK, after },
+      });
+      nodes.push(...(data?.appointments.edges.map(({ node }) => node) ?? []));
+      after = data?.appointments.pageInfo.hasNextPage === true ? data.appointments.pageInfo.endCursor : null;
+    } while (after !== null);
     expect(nodes.length).toBeGreaterThan(5);
     expect(nodes.every(({ patient }) => patient.displayName.length > 0)).toBe(true);
     expect(nodes.some(({ patient }) => patient.balances.length > 0)).toBe(true);
@@ -160,6 +170,17 @@ describe('a partner', () => {
     await clinic.audited({ action: 'request.refuse', result: 'DENIED' });
   });
 });
+
+async function importAppointment(integrationId: string): Promise<void> {
+  const startsAt = new Date(Date.now() + 3 * 86_400_000);
+  const inserted = await clinic.owner`
+    insert into appointment.appointments
+      (patient_id, provider_id, chair_id, starts_at, ends_at, source, imported_by_integration_id, external_id)
+    select (select min(id) from appointment.patients), providers.id, chairs.id, ${startsAt},
+      ${new Date(startsAt.getTime() + 60_000)}, 'IMPORT', ${integrationId}, 'theirs-' || providers.id || chairs.id
+    from appointment.providers, appointment.chairs on conflict do nothing`;
+  expect(inserted.count).toBeGreaterThan(0);
+}
 
 async function issueToken(integrationId: string, scopes: readonly Scope[]): Promise<string> {
   const { issueToken: issued } = await clinic.huda.run(

@@ -20,6 +20,7 @@ beforeAll(async () => {
     {
       input: {
         integrationId: consumer.integrationId,
+        name: 'tests',
         url: clinic.receiver.url,
         eventTypes: [
           'appointment.created',
@@ -112,8 +113,9 @@ async function bookBySql(end: 'commit' | 'rollback'): Promise<string> {
   await clinic.core
     .begin(async (tx) => {
       const [row] = await tx<{ id: string }[]>`
-        insert into appointment.appointments (patient_key, provider_key, starts_at, ends_at)
-        select (select min(key) from appointment.patients), (select min(key) from appointment.providers),
+        insert into appointment.appointments (patient_id, provider_id, chair_id, starts_at, ends_at)
+        select (select min(id) from appointment.patients), (select min(id) from appointment.providers),
+          (select min(id) from appointment.chairs),
           ${startsAt}, ${new Date(startsAt.getTime() + 1_800_000)}
         returning id`;
       id = row?.id ?? '';

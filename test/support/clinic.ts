@@ -204,7 +204,7 @@ export async function startClinic(
         { what: `the audit log holds ${JSON.stringify(where)}` },
       ),
     async close() {
-      await simulator?.stop();
+      await simulator?.close();
       await workers.close();
       await gateway.close();
       await Promise.all(proxies.map((proxy) => proxy.close()));

@@ -1,4 +1,4 @@
-import { DomainError, type FieldError } from '@bridgework/kernel/errors';
+import { DomainError } from '@bridgework/kernel/errors';
 import type { SignedCaller } from '@bridgework/kernel/signed-caller';
 import {
   type CostModel,
@@ -10,9 +10,10 @@ import {
   isAllowed,
   type Scope,
 } from '@bridgework/schema';
-import { type DocumentNode, type GraphQLError, type GraphQLSchema, getVariableValues, Kind, print } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import type { ExecutableDocument } from '../graph/execute.ts';
 import type { Quota } from '../quota.ts';
+import { requireVariables } from './require-variables.ts';
 
 export interface JudgeRules {
   readonly schema: GraphQLSchema;
@@ -60,32 +61,3 @@ export function requirePermission(requirement: DocumentRequirement, caller: Sign
 }
 
 const scopesOf = (caller: SignedCaller): readonly Scope[] => (caller.kind === 'gateway' ? [] : caller.scopes);
-
-/** graphql-js quotes what was sent; the answer names the variable and its type alone. */
-function requireVariables(
-  schema: GraphQLSchema,
-  document: DocumentNode,
-  variables: Readonly<Record<string, unknown>>,
-): void {
-  const operation = document.definitions.find((one) => one.kind === Kind.OPERATION_DEFINITION);
-  const { errors } = getVariableValues(schema, operation?.variableDefinitions ?? [], variables, { maxErrors: 10 });
-  if (errors === undefined) return;
-  const faults = errors.map(describe);
-  throw new DomainError('VALIDATION_FAILED', {
-    detail: faults[0]?.detail ?? 'A variable does not fit.',
-    errors: faults,
-  });
-}
-
-function describe(error: GraphQLError): FieldError {
-  const node = error.nodes?.find((one) => one.kind === Kind.VARIABLE_DEFINITION);
-  if (node?.kind !== Kind.VARIABLE_DEFINITION) {
-    return { pointer: '/variables', code: 'invalid', detail: 'The variables do not fit the operation.' };
-  }
-  const name = node.variable.name.value;
-  return {
-    pointer: `/variables/${name}`,
-    code: 'invalid',
-    detail: `The variable "${name}" must be ${print(node.type)}.`,
-  };
-}
