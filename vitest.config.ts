@@ -1,13 +1,18 @@
 import { createRequire } from 'node:module';
 import { defineConfig } from 'vitest/config';
 
+// Packages of ours are tested from their sources: nothing needs to be built first.
+const conditions = ['@bridgework/source', 'node'];
+
 export default defineConfig({
   resolve: {
-    conditions: ['@bridgework/source', 'node'],
+    conditions,
     // Two copies of graphql in one process refuse each other's schemas; everything uses the CommonJS one.
     alias: { graphql: createRequire(import.meta.url).resolve('graphql') },
   },
-  ssr: { resolve: { conditions: ['@bridgework/source', 'node'] } },
+  ssr: { resolve: { conditions } },
+  // Where vitest runs the global set-up.
+  environments: { __vitest__: { resolve: { conditions } } },
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
