@@ -26,7 +26,7 @@ import { buildSubgraphHost } from '@bridgework/subgraph-host';
 import { buildWorkers } from '@bridgework/workers';
 import postgres, { type Sql } from 'postgres';
 import { startCountingProxy } from './counting-proxy.ts';
-import { createDatabase } from './database.ts';
+import { createDatabase, type TestDatabase } from './database.ts';
 import { eventually } from './eventually.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
 
@@ -107,12 +107,20 @@ export async function exampleDocuments(): Promise<string[]> {
   return Promise.all(files.map((file) => readFile(new URL(file, EXAMPLES), 'utf8')));
 }
 
-export async function startClinic(
-  options: { readonly redisUrl?: string; readonly simulator?: boolean } = {},
-): Promise<Clinic> {
+export interface ClinicOptions {
+  readonly redisUrl?: string;
+  readonly simulator?: boolean;
+  /** A database that has a clinic already, dropped with the rest; by default a new one is filled with the small clinic. */
+  readonly database?: TestDatabase;
+}
+
+export async function startClinic(options: ClinicOptions = {}): Promise<Clinic> {
   const dataDir = await mkdtemp(join(tmpdir(), 'bw-'));
-  const [database, secrets, receiver] = await Promise.all([createDatabase(), makeSecrets(), startReceiver()]);
-  await seedSmallClinic(database.ownerUrl, { now: new Date() });
+  const [database, secrets, receiver] = await Promise.all([
+    options.database ?? createFilledDatabase(),
+    makeSecrets(),
+    startReceiver(),
+  ]);
   const issuer = await createDevelopmentIssuer(secrets.issuerKey);
   const socketOf = (name: string) => join(dataDir, `${name}.sock`);
   const addresses = addressesOf(SUBGRAPH_NAMES.map((name) => [name, socketOf(name)]));
@@ -215,6 +223,12 @@ export async function startClinic(
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+async function createFilledDatabase(): Promise<TestDatabase> {
+  const database = await createDatabase();
+  await seedSmallClinic(database.ownerUrl, { now: new Date() });
+  return database;
 }
 
 const CLINICAL = ['appointment', 'billing', 'inventory'] as const;
