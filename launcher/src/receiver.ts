@@ -73,6 +73,10 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
     received,
     trust: (secret) => {
       secrets.add(secret);
+      // What came before its secret was known, the challenge above all, is judged again.
+      for (const [position, { verified, receivedAt, body, headers }] of received.entries()) {
+        if (!verified) received[position] = { ...judge(body, headers, [secret]), receivedAt };
+      }
     },
     close: () =>
       new Promise((resolve) => {
