@@ -117,7 +117,7 @@ export const EVENTS: Readonly<Record<EventType, EventDefinition>> = {
   'installment.overdue': define({
     entityType: 'installment',
     readScope: 'read:invoices',
-    fields: { id, invoice_id: id, number: z.int().positive(), due_on: day, days_overdue: z.int().positive() },
+    fields: { id, invoice_id: id, number: z.int().positive(), currency, due_on: day, days_overdue: z.int().positive() },
     amounts: { remaining_minor: amount },
   }),
   'inventory.low_stock': define({

@@ -36,6 +36,7 @@ test('publishes no amount without the financial approval', () => {
       id: 'ins_1',
       invoice_id: 'inv_1',
       number: 1,
+      currency: 'SAR',
       due_on: '2026-03-01',
       remaining_minor: 5,
       days_overdue: 2,

@@ -205,8 +205,10 @@ function suite(openQueue: () => Promise<TestRedis | undefined>): void {
     const eventId = await clinic.emit();
     await clinic.sql`update outbox.events set fanned_out_at = now()`;
     await clinic.sql`
-      insert into integration.deliveries (event_id, event_type, entity_id, endpoint_key, seq, state, lease_token, lease_expires_at)
-      values (${eventId}, 'appointment.completed', 'apt_x', ${key}, 1, 'LEASED', gen_random_uuid(), now() + interval '300 ms')`;
+      insert into integration.deliveries (event_id, event_type, entity_id, endpoint_key, seq)
+      values (${eventId}, 'appointment.completed', 'apt_x', ${key}, 1)`;
+    await clinic.sql`update integration.deliveries set state = 'LEASED', lease_token = gen_random_uuid(),
+      lease_expires_at = now() + interval '300 ms'`;
     await clinic.startWorkers();
     await delivered(1);
     expect(await delivery(eventId)).toMatchObject({ attempts: 1, crashes: 0 });
@@ -218,8 +220,10 @@ function suite(openQueue: () => Promise<TestRedis | undefined>): void {
     const eventId = await clinic.emit();
     await clinic.sql`update outbox.events set fanned_out_at = now()`;
     await clinic.sql`
-      insert into integration.deliveries (event_id, event_type, entity_id, endpoint_key, seq, state, crashes, lease_token, lease_expires_at)
-      values (${eventId}, 'appointment.completed', 'apt_x', ${key}, 1, 'LEASED', 2, gen_random_uuid(), now())`;
+      insert into integration.deliveries (event_id, event_type, entity_id, endpoint_key, seq)
+      values (${eventId}, 'appointment.completed', 'apt_x', ${key}, 1)`;
+    await clinic.sql`update integration.deliveries set state = 'LEASED', crashes = 2, lease_token = gen_random_uuid(),
+      lease_expires_at = now()`;
     await clinic.startWorkers();
     await eventually(async () => (await delivery(eventId))?.dead_reason === 'poison');
   });
