@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Builds what changed, then hands over to the launcher (launcher/src/main.ts): `start`, `reset` or `credentials`. */
+/** Builds what changed, then hands over to the launcher (launcher/src/main.ts): `start`, `reset`, `credentials` or `simulate`. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -31,7 +31,12 @@ if (command === 'start') process.stderr.write('Building …\n');
 build()
   .then(() => import('../dist/main.js'))
   .then(({ main }) =>
-    main(command, { root, path: process.env.PATH ?? '', underNpm: process.env.npm_lifecycle_event !== undefined }),
+    main(command, {
+      root,
+      path: process.env.PATH ?? '',
+      underNpm: process.env.npm_lifecycle_event !== undefined,
+      given: process.argv.slice(3),
+    }),
   )
   .catch((error) => {
     process.stderr.write(`${error.message}\n`);

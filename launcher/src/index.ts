@@ -14,4 +14,8 @@ export { type ReceivedWebhook, type Receiver, type ReceiverOptions, startReceive
 export { makeSecrets, type Secrets } from './secrets.ts';
 export type { ClinicData } from './seed/clinic-data.ts';
 export { type SeedOptions, seedClinic, seedSmallClinic } from './seed/seed-clinic.ts';
+export { createJumpingClock } from './simulator/play/clock.ts';
+export { type PlayOptions, playDays } from './simulator/play/play-days.ts';
+export { readSimulateArguments } from './simulator/play/read-arguments.ts';
+export { runSimulate } from './simulator/play/run-simulate.ts';
 export { type Simulator, type SimulatorOptions, startSimulator } from './simulator/start-simulator.ts';

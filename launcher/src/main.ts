@@ -15,6 +15,7 @@ import { resetSandbox } from './reset-sandbox.ts';
 import { runSandbox, type Undo } from './run-sandbox.ts';
 import { FILES } from './sandbox-files.ts';
 import { readSecrets } from './secrets.ts';
+import { runSimulate } from './simulator/play/run-simulate.ts';
 
 export interface MainOptions {
   /** The project's folder, from which a relative DATA_DIR is understood. */
@@ -22,19 +23,22 @@ export interface MainOptions {
   readonly path: string;
   /** npm started us: when it is gone, so is whoever wanted the sandbox. */
   readonly underNpm: boolean;
+  /** What stands behind the command. */
+  readonly given: readonly string[];
 }
 
 const say = (sentence: string): void => {
   process.stderr.write(`${sentence}\n`);
 };
 
-/** COMPOSITION ROOT of `npm start`, `npm run reset` and `npm run credentials`. Sets the exit code. */
+/** COMPOSITION ROOT of `npm start`, `npm run reset`, `npm run credentials` and `npm run simulate`. Sets the exit code. */
 export async function main(command: string, options: MainOptions): Promise<void> {
   try {
     const given = readLauncherConfig();
     const config = { ...given, DATA_DIR: resolve(options.root, given.DATA_DIR) };
     if (command === 'reset') say(await resetSandbox(config));
     else if (command === 'credentials') await printCredentials(config);
+    else if (command === 'simulate') await simulate(config.DATA_DIR, options.given);
     else await start(config, options);
   } catch (error) {
     process.exitCode = 1;
@@ -87,6 +91,12 @@ function askWhenParentIsGone(ask: () => void): void {
     ask();
   }, 500);
   watch.unref();
+}
+
+async function simulate(dataDir: string, given: readonly string[]): Promise<void> {
+  const interrupt = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupt.abort());
+  await runSimulate({ dataDir, given, out: process.stdout, signal: interrupt.signal });
 }
 
 async function printCredentials(config: LauncherConfig): Promise<void> {
