@@ -106,18 +106,26 @@ const launcherSettings = z.object({
   EGRESS_ALLOW: workersSettings.shape.EGRESS_ALLOW,
 });
 
+const auditVerifySettings = z.object({
+  DATA_DIR: launcherSettings.shape.DATA_DIR,
+  WORKERS_DATABASE_URL: workersSettings.shape.WORKERS_DATABASE_URL.optional(),
+  AUDIT_PUBLIC_KEY: keyed.optional(),
+});
+
 /** The names of each process's settings; docs/operator-guide.md lists exactly these. */
 export const SETTING_NAMES = {
   gateway: Object.keys(gatewaySettings.shape),
   'subgraph host': Object.keys(subgraphHostSettings.shape),
   workers: Object.keys(workersSettings.shape),
   launcher: Object.keys(launcherSettings.shape),
+  'audit verify': Object.keys(auditVerifySettings.shape),
 } as const;
 
 export type GatewayConfig = Readonly<z.infer<typeof gatewaySettings>>;
 export type SubgraphHostConfig = Readonly<z.infer<typeof subgraphHostSettings>>;
 export type WorkersConfig = Readonly<z.infer<typeof workersSettings>>;
 export type LauncherConfig = Readonly<z.infer<typeof launcherSettings>>;
+export type AuditVerifyConfig = Readonly<z.infer<typeof auditVerifySettings>>;
 
 /** What the registry (the integration subgraph) needs beyond its database. */
 export interface IntegrationSecrets {
@@ -140,6 +148,8 @@ export const readWorkersConfig = (environment: Environment = process.env): Worke
   read('workers', workersSettings, environment);
 export const readLauncherConfig = (environment: Environment = process.env): LauncherConfig =>
   read('launcher', launcherSettings, environment);
+export const readAuditVerifyConfig = (environment: Environment = process.env): AuditVerifyConfig =>
+  read('audit verification', auditVerifySettings, environment);
 /** For the log that exists before the settings are read; a wrong level is named with the other settings. */
 export const readLogLevel = (environment: Environment = process.env): LauncherConfig['LOG_LEVEL'] =>
   everywhere.LOG_LEVEL.catch('info').parse(environment.LOG_LEVEL);

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Builds what changed, then hands over to the launcher (launcher/src/main.ts): `start`, `reset`, `credentials` or `simulate`. */
+/** Builds what changed, then hands over to the launcher (launcher/src/main.ts) the command that npm was given. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

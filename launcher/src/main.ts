@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import {
   type LauncherConfig,
+  readAuditVerifyConfig,
   readGatewayConfig,
   readLauncherConfig,
   readSubgraphHostConfig,
@@ -16,6 +17,7 @@ import { runSandbox, type Undo } from './run-sandbox.ts';
 import { FILES } from './sandbox-files.ts';
 import { readSecrets } from './secrets.ts';
 import { runSimulate } from './simulator/play/run-simulate.ts';
+import { findAuditSource, verifyAudit } from './verify-audit.ts';
 
 export interface MainOptions {
   /** The project's folder, from which a relative DATA_DIR is understood. */
@@ -31,7 +33,7 @@ const say = (sentence: string): void => {
   process.stderr.write(`${sentence}\n`);
 };
 
-/** COMPOSITION ROOT of `npm start`, `npm run reset`, `npm run credentials` and `npm run simulate`. Sets the exit code. */
+/** COMPOSITION ROOT of `npm start` and of `npm run` reset, credentials, simulate and audit:verify. Sets the exit code. */
 export async function main(command: string, options: MainOptions): Promise<void> {
   try {
     const given = readLauncherConfig();
@@ -39,6 +41,7 @@ export async function main(command: string, options: MainOptions): Promise<void>
     if (command === 'reset') say(await resetSandbox(config));
     else if (command === 'credentials') await printCredentials(config);
     else if (command === 'simulate') await simulate(config.DATA_DIR, options.given);
+    else if (command === 'audit:verify') await printAuditReport(config.DATA_DIR);
     else await start(config, options);
   } catch (error) {
     process.exitCode = 1;
@@ -104,6 +107,13 @@ async function printCredentials(config: LauncherConfig): Promise<void> {
   const secretsFile = join(config.DATA_DIR, FILES.secrets);
   const credentials = await refreshCredentials(file, () => createDevelopmentIssuer(readSecrets(secretsFile).issuerKey));
   process.stdout.write(`${JSON.stringify(credentials, null, 2)}\n`);
+}
+
+/** Exit code 1 when the log is not whole. */
+async function printAuditReport(dataDir: string): Promise<void> {
+  const report = await verifyAudit(findAuditSource({ ...readAuditVerifyConfig(), DATA_DIR: dataDir }));
+  process.stdout.write(`${report.lines.join('\n')}\n`);
+  if (!report.whole) process.exitCode = 1;
 }
 
 /** Every setting that production still lacks, of all three processes at once. */

@@ -20,6 +20,11 @@ export interface SandboxDatabase {
 
 const DATABASE = 'bridgework';
 const PORTS_TRIED = 50;
+
+/** A login on the sandbox's database. */
+export const databaseUrl = (port: number, user: string, password: string): string =>
+  `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${DATABASE}`;
+
 const LOOK_EVERY_MS = 500;
 
 export interface OpenOptions {
@@ -35,8 +40,7 @@ export interface OpenOptions {
 export async function openSandboxDatabase(options: OpenOptions): Promise<SandboxDatabase> {
   const server = await startOnFreePort(options);
   try {
-    const url = (user: string, password: string) =>
-      `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${server.port}/${DATABASE}`;
+    const url = (user: string, password: string) => databaseUrl(server.port, user, password);
     const ownerUrl = url('postgres', options.secrets.superuserPassword);
     await createDatabase(server.ownerUrl);
     await migrate({ ownerUrl, environment: 'sandbox', rolePasswords: options.secrets.rolePasswords });

@@ -1,6 +1,7 @@
 import type { Context } from '@bridgework/kernel/context';
 import type { Resolvers } from '@bridgework/kernel/subgraph';
 import { findAuditEntries } from './audit/find-audit-entries.ts';
+import { verifyAuditLog } from './audit/verify-audit-log.ts';
 import { describeCaller } from './callers/describe-caller.ts';
 import { requestCoreEvent } from './core-events/request-core-event.ts';
 import { type Delivery, findDeadLetters, findDeliveries, loadAttempts } from './deliveries/find-deliveries.ts';
@@ -45,6 +46,7 @@ export const resolvers: Resolvers = {
     documentSets: call(findDocumentSets),
     persistedDocument: call(findPersistedDocument),
     auditEntries: call(findAuditEntries),
+    verifyAuditLog: call(verifyAuditLog),
     observedOperations: call(findObservedOperations),
     webhookEndpoints: call(findWebhookEndpoints),
     webhookEvents: call(readWebhookEvents),

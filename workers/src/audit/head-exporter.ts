@@ -1,13 +1,12 @@
-import { sign } from 'node:crypto';
 import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { AUDIT_HEADS_FILE, signHead } from '@bridgework/kernel/audit-heads';
 import { readAuditHead } from '@bridgework/kernel/audit-seals';
 import type { Context } from '@bridgework/kernel/context';
 import { readSigningKey } from '@bridgework/kernel/signed-caller';
 import { type Repeating, repeat } from '../schedule.ts';
 
 const EVERY_MS = 60_000;
-export const AUDIT_HEADS_FILE = 'audit-heads.jsonl';
 
 export interface HeadExporterOptions {
   readonly dataDir: string;
@@ -28,12 +27,7 @@ export function startHeadExporter(ctx: Context, options: HeadExporterOptions): R
   async function exportHead(): Promise<void> {
     const head = await readAuditHead(ctx.db);
     if (head === null || head.position === exported) return;
-    const text = JSON.stringify({ ...head, at: ctx.now().toISOString() });
-    const line = {
-      head: text,
-      key_id: key.keyId,
-      seal: sign(null, Buffer.from(text), key.privateKey).toString('base64url'),
-    };
+    const line = signHead(key, head, ctx.now());
     await mkdir(options.dataDir, { recursive: true });
     await appendFile(join(options.dataDir, AUDIT_HEADS_FILE), `${JSON.stringify(line)}\n`, { mode: 0o600 });
     ctx.log.info(line, 'audit.head_exported');
