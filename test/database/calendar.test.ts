@@ -92,14 +92,31 @@ describe('an appointment', () => {
 
   test('of an import exists once per integration and external id, for ever, and only in the future', async () => {
     const partner = database.as('bridgework_appointment');
-    const take = (startsAt: string, externalId: string) =>
-      partner`insert into appointment.appointments
+    const take = async (startsAt: string, externalId: string) => {
+      const [told] = await partner`select result, errors from appointment.record_import(null, 'int_a', ${
+        [
+          {
+            external_id: externalId,
+            patient_id: clinic.patientId,
+            provider_id: clinic.providerIds[1],
+            chair_id: clinic.chairIds[1],
+            starts_at: startsAt,
+            ends_at: startsAt.replace(':00Z', ':20Z'),
+          },
+        ] as never
+      }::jsonb)`;
+      return told;
+    };
+    const refused = (code: string) => ({ result: 'REJECTED', errors: [{ pointer: '/rows/0', code }] });
+    expect(await take('2034-01-01T08:00Z', 'one')).toMatchObject({ result: 'IMPORTED' });
+    expect(await take('2034-01-02T08:00Z', 'one')).toEqual(refused('clinic-authoritative'));
+    expect(await take('2020-01-02T08:00Z', 'two')).toEqual(refused('not-in-future'));
+    await expect(
+      core`insert into appointment.appointments
         (patient_id, provider_id, chair_id, starts_at, ends_at, source, imported_by_integration_id, external_id)
-        values (${clinic.patientId}, ${clinic.providerIds[1]}, ${clinic.chairIds[1]}, ${startsAt}::timestamptz,
-          ${startsAt}::timestamptz + interval '20 minutes', 'IMPORT', 'int_a', ${externalId})`;
-    await take('2034-01-01T08:00Z', 'one');
-    await expect(take('2034-01-02T08:00Z', 'one')).rejects.toMatchObject({ code: '23505' });
-    await expect(take('2020-01-02T08:00Z', 'two')).rejects.toMatchObject({ code: '42501' });
+        values (${clinic.patientId}, ${clinic.providerIds[1]}, ${clinic.chairIds[1]}, '2034-01-03T08:00Z',
+          '2034-01-03T08:20Z', 'IMPORT', 'int_a', 'one')`,
+    ).rejects.toMatchObject({ code: '23505' });
   });
 });
 

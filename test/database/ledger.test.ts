@@ -28,7 +28,7 @@ const paymentsOf = async (invoiceId: string) => {
 let transaction = 0;
 const confirm = (invoiceId: string, amountMinor: number, capturedAt = new Date()) => {
   transaction += 1;
-  return billing`insert into billing.payments (invoice_id, currency, amount_minor, method, captured_at, integration_id,
+  return core`insert into billing.payments (invoice_id, currency, amount_minor, method, captured_at, integration_id,
       terminal_id, terminal_txn_id)
     values (${invoiceId}, 'SAR', ${amountMinor}, 'CARD', ${capturedAt}, 'int_x', 'T1', ${`txn-${transaction}`})`;
 };

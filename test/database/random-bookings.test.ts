@@ -79,11 +79,17 @@ async function book({ startsAt, endsAt, provider, chair }: Place): Promise<Told>
 
 /** An import: the same external id may come from several requests at once, with other times. */
 async function takeOver({ startsAt, endsAt, provider, chair }: Place, externalId: string): Promise<Told> {
-  const rows = await partner`insert into appointment.appointments
-      (patient_id, provider_id, chair_id, starts_at, ends_at, source, imported_by_integration_id, external_id)
-    values (${clinic.patientId}, ${clinic.providerIds[provider] ?? ''}, ${clinic.chairIds[chair] ?? ''},
-      ${startsAt}, ${endsAt}, 'IMPORT', 'int_x', ${externalId}) on conflict do nothing returning id`;
-  return rows.length === 1 ? { kind: 'booked', externalId } : { kind: 'taken' };
+  const wanted = {
+    external_id: externalId,
+    patient_id: clinic.patientId,
+    provider_id: clinic.providerIds[provider],
+    chair_id: clinic.chairIds[chair],
+    starts_at: startsAt,
+    ends_at: endsAt,
+  };
+  const [told] = await partner`
+    select imported_count from appointment.record_import(null, 'int_x', ${[wanted] as never}::jsonb)`;
+  return told?.imported_count === 1 ? { kind: 'booked', externalId } : { kind: 'taken' };
 }
 
 async function cancelOne(startsAt: Date): Promise<Told> {

@@ -10,6 +10,6 @@ export interface NaturalKey {
 
 /** Racing duplicates queue here until this transaction ends, and not on the unique index, where they would fail. */
 export async function lockNaturalKey(tx: Tx, key: NaturalKey): Promise<void> {
-  const text = JSON.stringify(['payment.confirm', key.integrationId, key.terminalId, key.terminalTxnId]);
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${text}, 0))`);
+  const { integrationId, terminalId, terminalTxnId } = key;
+  await tx.execute(sql`select billing.lock_terminal_transaction(${integrationId}, ${terminalId}, ${terminalTxnId})`);
 }

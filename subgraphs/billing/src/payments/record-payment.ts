@@ -1,15 +1,15 @@
 import type { Tx } from '@bridgework/kernel/database';
 import { newId } from '@bridgework/kernel/ids';
 import { sql } from 'drizzle-orm';
-import { payments, terminalConfirmations } from '../tables.ts';
+import { terminalConfirmations } from '../tables.ts';
 import type { ConfirmPayment } from './parse-confirmation.ts';
 import type { Accepted } from './payment-confirmation.ts';
 import type { Receipt } from './receipt.ts';
 import type { Terminal } from './record-refusal.ts';
 
 /**
- * Books an accepted capture and confirms it. The database decides the business date (the next open day when the day of
- * the capture is closed), moves the invoice on and writes the event, all by triggers.
+ * Books an accepted capture and confirms it. The core decides the business date (the next open day when the day of the
+ * capture is closed), moves the invoice on and writes the event.
  */
 export async function recordPayment(
   tx: Tx,
@@ -17,29 +17,8 @@ export async function recordPayment(
   input: ConfirmPayment,
   verdict: Accepted,
 ): Promise<Receipt> {
-  const paymentId = newId('pay');
   const confirmationId = newId('cnf');
-  const [placed] = await tx
-    .insert(payments)
-    .values({
-      id: paymentId,
-      invoiceId: input.invoiceId,
-      currency: input.currency,
-      amountMinor: input.amountMinor,
-      method: 'CARD',
-      capturedAt: input.capturedAt,
-      // Both are the trigger's to decide, under a lock on the day.
-      businessDate: sql`null`,
-      latePosted: sql`null`,
-      integrationId: terminal.integrationId,
-      terminalId: input.terminalId,
-      terminalTxnId: input.terminalTxnId,
-      cardScheme: input.card?.scheme ?? null,
-      cardLast4: input.card?.last4 ?? null,
-      approvalCode: input.approvalCode,
-    })
-    .returning({ businessDate: payments.businessDate, latePosted: payments.latePosted });
-  if (placed === undefined) throw new Error('an insert returned no row');
+  const { paymentId, businessDate, latePosted } = await book(tx, terminal, input);
   await tx.insert(terminalConfirmations).values({
     id: confirmationId,
     ...terminal,
@@ -64,9 +43,33 @@ export async function recordPayment(
     amountMinor: input.amountMinor,
     currency: input.currency,
     balance: { amountMinor: verdict.balanceAfterMinor, currency: input.currency },
-    businessDate: placed.businessDate,
-    latePosted: placed.latePosted,
+    businessDate,
+    latePosted,
     invoiceStatus: verdict.invoiceStatus,
     recordedEarlier: false,
   };
+}
+
+interface Booked {
+  readonly paymentId: string;
+  readonly businessDate: string;
+  readonly latePosted: boolean;
+}
+
+/**
+ * The seam to the clinic's core, which may keep its own tables behind this function.
+ *
+ * @see docs/connecting-your-core.md
+ */
+async function book(tx: Tx, { integrationId }: Terminal, input: ConfirmPayment): Promise<Booked> {
+  const { invoiceId, amountMinor, currency, capturedAt, terminalId, terminalTxnId, card, approvalCode } = input;
+  const [row] = await tx.execute<{ result: string; id: string; date: string; late: boolean }>(
+    sql`select result, payment_id as id, business_date::text as date, late_posted as late
+      from billing.record_terminal_payment(${invoiceId}, ${amountMinor}, ${currency}, ${capturedAt.toISOString()},
+        ${integrationId}, ${terminalId}, ${terminalTxnId}, ${card?.scheme ?? null}, ${card?.last4 ?? null},
+        ${approvalCode})`,
+  );
+  // It was judged under the invoice's lock: a core that decides otherwise contradicts what it has just shown.
+  if (row?.result !== 'RECORDED') throw new Error(`the core answered ${row?.result} for a capture that was accepted`);
+  return { paymentId: row.id, businessDate: row.date, latePosted: row.late };
 }
