@@ -61,7 +61,7 @@ const UNSEALED = 'unsealed for more than 5 s';
 
 /**
  * Recomputes the chain from its first seal and compares it with heads that were kept outside the database, which is what
- * shows a tail that was cut off. One statement, hence one state of the log. About 10 microseconds an entry.
+ * shows a tail that was cut off. One statement, hence one state of the log.
  */
 export async function verifyAuditChain(db: Db, keptHeads: readonly AuditHead[] = []): Promise<AuditVerification> {
   const [row] = await db.execute<{

@@ -59,6 +59,8 @@ export async function startRegistry() {
   return {
     sql,
     url,
+    /** The same database under other roles. */
+    clinic,
     secrets,
     publicKey,
     routes: running.controlRoutes,
