@@ -25,6 +25,7 @@ const WAY: Readonly<Record<State, readonly State[]>> = {
 let database: TestDatabase;
 /** The role that writes deliveries; it has no other way in. */
 let workers: Sql;
+let owner: Sql;
 let endpointKey: number;
 let seq = 0;
 let key = 0;
@@ -32,6 +33,7 @@ let key = 0;
 beforeAll(async () => {
   database = await createDatabase();
   workers = database.as('bridgework_workers');
+  owner = database.as('owner', 1);
   const registry = database.as('bridgework_integration');
   const integrationKey = await activeIntegration(registry, 'Partner', ['webhook:receive']);
   const [row] = await registry`insert into integration.webhook_endpoints (integration_key, name, url, created_by)
@@ -42,8 +44,11 @@ afterAll(() => database.drop());
 
 async function make(): Promise<number> {
   seq += 1;
+  const [event] = await owner<{ id: string }[]>`
+    insert into outbox.events (type, entity_type, entity_id, data) values ('visit.completed', 'visit', 'vis_x', '{}')
+    returning id`;
   const [row] = await workers`insert into integration.deliveries (event_id, event_type, entity_id, endpoint_key, seq)
-    values (${`evt_${seq}`}, 'visit.completed', 'vis_x', ${endpointKey}, ${seq}) returning key`;
+    values (${event?.id ?? ''}, 'visit.completed', 'vis_x', ${endpointKey}, ${seq}) returning key`;
   return Number(row?.key);
 }
 beforeEach(async () => {
@@ -76,7 +81,7 @@ describe('a delivery', () => {
 
   test.each(['LEASED', 'DELIVERED', 'DEAD'])('is not born %s', async (state) => {
     await expect(
-      workers`insert into integration.deliveries
+      owner`insert into integration.deliveries
           (event_id, event_type, entity_id, endpoint_key, seq, state, lease_token, lease_expires_at)
         values ('evt_y', 'visit.completed', 'vis_x', ${endpointKey}, 100000, ${state}, gen_random_uuid(), now())`,
     ).rejects.toMatchObject(refused);

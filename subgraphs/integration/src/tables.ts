@@ -21,6 +21,9 @@ const key = () => bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdent
 const reference = () => bigint({ mode: 'number' }).notNull();
 const instant = () => timestamp({ withTimezone: true, precision: 3, mode: 'date' });
 const createdAt = () => instant().notNull().defaultNow();
+/** The month that a row is kept by; its event's. */
+const eventMonth = () =>
+  date({ mode: 'string' }).notNull().default(sql`date_trunc('month', now() at time zone 'UTC')::date`);
 const publicId = (prefix: string) =>
   text()
     .notNull()
@@ -264,6 +267,7 @@ export const deliveries = integration.table('deliveries', {
   deliveredAt: instant(),
   createdAt: createdAt(),
   updatedAt: createdAt(),
+  eventMonth: eventMonth(),
 });
 
 export const deliveryAttempts = integration.table('delivery_attempts', {
@@ -280,6 +284,7 @@ export const deliveryAttempts = integration.table('delivery_attempts', {
   error: text(),
   responsePrefix: text(),
   createdAt: createdAt(),
+  eventMonth: eventMonth(),
 });
 
 export const coreEventRequests = integration.table('core_event_requests', {

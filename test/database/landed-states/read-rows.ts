@@ -23,10 +23,28 @@ export async function readRows(owner: Sql): Promise<RowsByTable> {
   return rows;
 }
 
-/** The same rows with the columns alone that they had before, in an order that does not depend on newer columns. */
-export function asBefore(before: readonly Row[], after: readonly Row[]): { before: string[]; after: string[] } {
+/** What a migration writes into rows that were there before, on purpose, and how such a row looked. */
+const COMPLETED_BY_MIGRATIONS: readonly { by: string; table: string; undo: (row: Row) => Row }[] = [
+  {
+    by: '0020_overdue_currency',
+    table: 'outbox.events',
+    undo: (row) => {
+      if (row.type !== 'installment.overdue') return row;
+      const { currency: _currency, ...data } = row.data as Row;
+      return { ...row, data };
+    },
+  },
+];
+
+/** The rows of a table then and now, with the columns alone that it had then, in an order that no new column changes. */
+export function asBefore(table: string, then: RowsByTable, now: RowsByTable): { before: string[]; after: string[] } {
+  const before = then.get(table) ?? [];
   const columns = Object.keys(before[0] ?? {}).toSorted();
+  const undone = COMPLETED_BY_MIGRATIONS.filter((one) => one.table === table);
   const texts = (rows: readonly Row[]) =>
-    rows.map((row) => JSON.stringify(columns.map((column) => [column, row[column]]))).toSorted();
-  return { before: texts(before), after: before.length === 0 ? [] : texts(after) };
+    rows
+      .map((row) => undone.reduce((undoing, { undo }) => undo(undoing), row))
+      .map((row) => JSON.stringify(columns.map((column) => [column, row[column]])))
+      .toSorted();
+  return { before: texts(before), after: before.length === 0 ? [] : texts(now.get(table) ?? []) };
 }

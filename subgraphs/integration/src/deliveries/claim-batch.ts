@@ -154,19 +154,19 @@ async function lease(
     with suspect as (
       select d.key from integration.deliveries d where ${due} and d.crashes > 0 order by d.seq limit 1
     ), picked as materialized (
-      select d.key from integration.deliveries d
+      select d.key, d.event_month from integration.deliveries d
       where ${due} and ${inOrder} and (not exists (select from suspect) or d.key = (select key from suspect))
       order by d.next_at, d.seq limit ${limit} for update skip locked
     ), leased as (
       update integration.deliveries d
       set state = 'LEASED', lease_token = ${leaseToken}::uuid,
         lease_expires_at = clock_timestamp() + make_interval(secs => ${leaseMs / 1000})
-      from picked where d.key = picked.key
+      from picked where d.key = picked.key and d.event_month = picked.event_month
       returning d.*
     )
     select d.key, d.id, d.event_id, d.event_type, d.entity_id, d.seq, d.attempts, d.generation,
       v.entity_type, v.occurred_at, v.data
-    from leased d join outbox.events v on v.id = d.event_id
+    from leased d join outbox.events v on v.id = d.event_id and v.event_month = d.event_month
     order by d.seq
   `);
   return rows.map((row) => ({

@@ -18,10 +18,10 @@ export interface FanOut {
 export async function fanOutEvents(ctx: Context, { limit }: { readonly limit: number }): Promise<FanOut> {
   const [row] = await ctx.db.execute<{ events: number; endpoint_ids: string[] }>(sql`
     with claimed as materialized (
-      select key, id, type, entity_id from outbox.events
+      select key, id, type, entity_id, event_month from outbox.events
       where fanned_out_at is null order by key limit ${limit} for update skip locked
     ), matched as materialized (
-      select c.key as event_key, c.id as event_id, c.type, c.entity_id, s.endpoint_key
+      select c.key as event_key, c.id as event_id, c.type, c.entity_id, c.event_month, s.endpoint_key
       from claimed c
       join integration.webhook_subscriptions s on s.event_type = c.type
     ), locked as materialized (
@@ -42,12 +42,13 @@ export async function fanOutEvents(ctx: Context, { limit }: { readonly limit: nu
       from (select endpoint_key, max(seq) as seq from numbered group by endpoint_key) n
       where e.key = n.endpoint_key
     ), inserted as (
-      insert into integration.deliveries (event_id, event_type, entity_id, endpoint_key, seq, state)
-      select event_id, type, entity_id, endpoint_key, seq, case when open then 'PENDING' else 'HELD' end
+      insert into integration.deliveries (event_id, event_type, entity_id, event_month, endpoint_key, seq, state)
+      select event_id, type, entity_id, event_month, endpoint_key, seq, case when open then 'PENDING' else 'HELD' end
       from numbered order by endpoint_key, seq
       on conflict do nothing
     ), marked as (
-      update outbox.events set fanned_out_at = clock_timestamp() where key in (select key from claimed)
+      update outbox.events v set fanned_out_at = clock_timestamp()
+      from claimed c where v.key = c.key and v.event_month = c.event_month
     )
     select (select count(*)::integer from claimed) as events,
       (select coalesce(jsonb_agg(distinct endpoint_id) filter (where open), '[]') from numbered) as endpoint_ids

@@ -111,7 +111,7 @@ async function readRows(ctx: Context, { endpointKey, types, afterSeq, limit }: F
   const rows = await ctx.db.execute<FeedRow>(sql`
     select d.id, d.seq, d.event_id, d.event_type, d.entity_id, v.entity_type, v.occurred_at, v.data
     from integration.deliveries d
-    join outbox.events v on v.id = d.event_id
+    join outbox.events v on v.id = d.event_id and v.event_month = d.event_month
     where d.endpoint_key = ${endpointKey} and d.seq > ${afterSeq}
       and d.event_type in (select jsonb_array_elements_text(${JSON.stringify(types)}::jsonb))
     order by d.seq limit ${limit}

@@ -110,12 +110,12 @@ async function writeAttempts(tx: Tx, attempts: readonly AttemptResult[]): Promis
         lease_token = null, lease_expires_at = null, updated_at = clock_timestamp()
       from result r
       where d.key = r."deliveryKey" and d.state = 'LEASED' and d.lease_token = r."leaseToken"
-      returning d.key, d.id, d.endpoint_key, d.generation, d.attempts, d.state, d.dead_reason
+      returning d.key, d.id, d.endpoint_key, d.event_month, d.generation, d.attempts, d.state, d.dead_reason
     ), logged as (
-      insert into integration.delivery_attempts (delivery_key, endpoint_key, generation, number, lease_token,
+      insert into integration.delivery_attempts (delivery_key, event_month, endpoint_key, generation, number, lease_token,
         started_at, duration_ms, outcome, http_status, response_prefix)
-      select s.key, s.endpoint_key, s.generation, s.attempts, r."leaseToken", r."startedAt", r."durationMs", r.outcome,
-        r."httpStatus", r."responsePrefix"
+      select s.key, s.event_month, s.endpoint_key, s.generation, s.attempts, r."leaseToken", r."startedAt",
+        r."durationMs", r.outcome, r."httpStatus", r."responsePrefix"
       from settled s join result r on r."deliveryKey" = s.key
     )
     select s.id, s.endpoint_key, s.state, s.dead_reason, i.id as integration_id
