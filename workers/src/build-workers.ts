@@ -8,6 +8,7 @@ import type { Logger } from '@bridgework/kernel/logger';
 import { readSealingKeys } from '@bridgework/kernel/sealed-secret';
 import { startHeadExporter } from './audit/head-exporter.ts';
 import { startSealer } from './audit/sealer.ts';
+import { startDailyJobs } from './daily/run-daily.ts';
 import { startLaneJobs } from './jobs.ts';
 import { startDispatcher } from './outbox/dispatcher.ts';
 import type { Repeating } from './schedule.ts';
@@ -100,6 +101,7 @@ async function startWorkers(config: WorkersSettings, deps: WorkersDependencies):
     startDispatcher(contextOf('outbox.dispatch'), jobs.wake),
     startSweeper(contextOf('webhook.sweep'), jobs.wake),
     startVerifier(contextOf('endpoint.verify'), { environment, sealingKeys, egress }),
+    startDailyJobs(contextOf),
   ];
   const sealer = startSealer(contextOf('audit.seal'));
   const heads = startHeadExporter(contextOf('audit.export_head'), {
