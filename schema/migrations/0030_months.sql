@@ -216,9 +216,7 @@ declare
   this_month constant date := date_trunc('month', now() at time zone 'UTC')::date;
   adopted text;
 begin
-  if not pg_try_advisory_xact_lock(hashtextextended('base.partitions', 0)) then
-    return '{}';
-  end if;
+  perform pg_advisory_xact_lock(hashtextextended('base.partitions', 0));
   adopted := base.adopt_default();
   return base.add_months((this_month - interval '1 month')::date, (this_month + interval '1 month')::date)
     || case when adopted is not null then array['from the default: ' || adopted] else '{}' end;

@@ -23,9 +23,7 @@ begin
   if keep_days is null or keep_days < 90 then
     raise exception 'events, deliveries and attempts are kept for 90 days at least' using errcode = 'BW001';
   end if;
-  if not pg_try_advisory_xact_lock(hashtextextended('base.partitions', 0)) then
-    return;
-  end if;
+  perform pg_advisory_xact_lock(hashtextextended('base.partitions', 0));
   -- Of months that went before; in a transaction that holds no lock yet.
   delete from integration.delivery_numbers as number
     where number.event_month < (select min(known.from_month) from base.months_of('integration.deliveries') as known);

@@ -134,8 +134,8 @@ test('stored answers of 31 days, reports of 91 days and months past 90 days go; 
   expect(saidBy('idempotency.forget')).toMatchObject([{ message: 'job.done', forgotten: 1 }]);
   expect(saidBy('control_reports.forget')).toMatchObject([{ message: 'job.done', forgotten: 1 }]);
   expect(saidBy('retention.drop')).toMatchObject([
-    { message: 'retention.undelivered_dropped', not_fanned_out: '1' },
-    { message: 'job.done', dropped: [{ events: '1', deliveries: '0' }] },
+    { message: 'retention.undelivered_dropped', notFannedOut: 1 },
+    { message: 'job.done', dropped: [{ events: 1, deliveries: 0 }] },
   ]);
   await runDay();
   expect(saidBy('retention.drop')).toMatchObject([{ dropped: [] }]);

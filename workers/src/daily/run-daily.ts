@@ -1,5 +1,5 @@
 import type { Context } from '@bridgework/kernel/context';
-import { sql } from 'drizzle-orm';
+import { clinicDate } from '@bridgework/kernel/upkeep';
 import { type Repeating, repeat } from '../schedule.ts';
 import { DAILY_JOBS, type DailyJob } from './jobs.ts';
 
@@ -32,7 +32,8 @@ export function startDailyJobs(contextOf: (job: string) => Context, options: Dai
 function startDailyJob(ctx: Context, job: DailyJob, everyMs: number): Repeating {
   let doneOn: string | undefined;
   return repeat(job.name, ctx.log, async () => {
-    const today = await clinicDate(ctx);
+    const at = new Date(ctx.now().getTime() - MARGIN_MS);
+    const today = (await clinicDate(ctx.db, at)) ?? at.toISOString().slice(0, 10);
     if (today !== doneOn) {
       const result = await job.run(ctx).catch((error: unknown) => {
         ctx.log.error({ day: today, err: error }, 'job.failed');
@@ -44,13 +45,4 @@ function startDailyJob(ctx: Context, job: DailyJob, everyMs: number): Repeating 
     }
     return everyMs;
   });
-}
-
-/** `YYYY-MM-DD` where the clinic is; in UTC while it has not said where that is. */
-async function clinicDate(ctx: Context): Promise<string> {
-  const at = new Date(ctx.now().getTime() - MARGIN_MS).toISOString();
-  const [row] = await ctx.db.execute<{ day: string }>(sql`
-    select to_char(${at}::timestamptz at time zone coalesce(base.clinic_time_zone(), 'UTC'), 'YYYY-MM-DD') as day`);
-  if (row === undefined) throw new Error('The database answered no date.');
-  return row.day;
 }
