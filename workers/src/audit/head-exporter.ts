@@ -7,6 +7,8 @@ import { readSigningKey } from '@bridgework/kernel/signed-caller';
 import { type Repeating, repeat } from '../schedule.ts';
 
 const EVERY_MS = 60_000;
+/** Until there is a first head: an empty log has none. */
+const FIRST_EVERY_MS = 1_000;
 
 export interface HeadExporterOptions {
   readonly dataDir: string;
@@ -36,7 +38,7 @@ export function startHeadExporter(ctx: Context, options: HeadExporterOptions): R
 
   const repeating = repeat('audit.export_head', ctx.log, async () => {
     await exportHead();
-    return EVERY_MS;
+    return exported === 0 ? FIRST_EVERY_MS : EVERY_MS;
   });
   return {
     async close() {
