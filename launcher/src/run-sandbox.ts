@@ -7,10 +7,11 @@ import { freePort, isFree } from '@bridgework/kernel/embedded-postgres';
 import { createLogger } from '@bridgework/kernel/logger';
 import { SUBGRAPH_NAMES, type SubgraphName } from '@bridgework/schema';
 import postgres from 'postgres';
-import { type BannerInput, renderBanner } from './banner.ts';
+import { renderBanner } from './banner.ts';
 import { provideCredentials, readCredentials } from './credentials.ts';
 import type { DataFolder } from './data-folder.ts';
 import { createDevelopmentIssuer } from './development-issuer.ts';
+import { findPayable } from './find-payable.ts';
 import { PlainError } from './plain-error.ts';
 import { planProcesses } from './processes.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
@@ -195,16 +196,4 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     work.then(resolve, reject);
   });
-}
-
-async function findPayable(ownerUrl: string): Promise<BannerInput['payable']> {
-  const sql = postgres(ownerUrl, { max: 1, onnotice: () => undefined });
-  try {
-    const [row] = await sql<{ id: string; owed: string; currency: string }[]>`
-      select id, total_minor - paid_minor as owed, currency from billing.invoices
-      where status = 'ISSUED' and currency = 'SAR' order by total_minor, key limit 1`;
-    return row && { invoiceId: row.id, amountMinor: Number(row.owed), currency: row.currency };
-  } finally {
-    await sql.end({ timeout: 5 });
-  }
 }
