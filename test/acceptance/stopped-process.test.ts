@@ -45,7 +45,11 @@ async function stopOne(invoiceId: string, idleTimeout: string): Promise<ChildPro
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   child = started;
-  await once(started.stdout, 'data');
+  const inside = await Promise.race([
+    once(started.stdout, 'data').then(() => true),
+    once(started, 'exit').then(() => false),
+  ]);
+  if (!inside) throw new Error('The process ended before it stood inside its transaction.');
   if (started.pid === undefined) throw new Error('The process did not start.');
   process.kill(started.pid, 'SIGSTOP');
   return started as ChildProcess & { readonly pid: number };
