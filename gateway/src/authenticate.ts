@@ -32,6 +32,7 @@ export interface AuthenticateOptions {
 
 export type Authenticate = (credentials: Credentials, generation: Generation) => Promise<Identity>;
 
+const SCHEME = /^Bearer +./i;
 const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]+) *$/i;
 const NO_HASH = { secretHash: createHash('sha256').update('nobody').digest('hex') };
 
@@ -41,7 +42,7 @@ const NO_HASH = { secretHash: createHash('sha256').update('nobody').digest('hex'
  */
 export function createAuthenticate(options: AuthenticateOptions): Authenticate {
   return async (credentials, generation) => {
-    const token = bearerOf(credentials.authorization);
+    const token = bearerOf(options, credentials);
     const parsed = parseIntegrationToken(token);
     if (parsed === undefined) {
       if (token.split('.').length !== 3)
@@ -60,11 +61,11 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
   };
 }
 
-function bearerOf(authorization: string | undefined): string {
-  if (authorization === undefined || authorization === '') throw new DomainError('MISSING_TOKEN');
+function bearerOf(options: AuthenticateOptions, credentials: Credentials): string {
+  const { authorization = '' } = credentials;
+  if (!SCHEME.test(authorization)) return refuseUnknown(options, credentials, 'MISSING_TOKEN', 'no bearer token');
   const token = BEARER.exec(authorization)?.[1];
-  if (token === undefined) throw new DomainError('MISSING_TOKEN');
-  return token;
+  return token ?? refuseUnknown(options, credentials, 'INVALID_TOKEN', 'no token can look like this');
 }
 
 /** Judges a genuine token by its own state and its integration's; answers whether it may send query text. */
@@ -125,7 +126,7 @@ function refuse(
 function refuseUnknown(
   options: AuthenticateOptions,
   { requestId, address }: Credentials,
-  code: 'INVALID_TOKEN' | 'WRONG_ENVIRONMENT',
+  code: 'MISSING_TOKEN' | 'INVALID_TOKEN' | 'WRONG_ENVIRONMENT',
   message: string,
 ): never {
   options.spool.refusedUnknown({ requestId, source: address, code, message });

@@ -142,3 +142,19 @@ test('tells a webhook consumer once', async () => {
   });
   expect(told()).toHaveLength(1);
 });
+
+test('names the place of a card number as v1 names it, and audits who came without a token', async () => {
+  const answer = await confirm('card-number', { ...payment, terminal_txn_id: '4111111111111111' });
+  expect(answer.status).toBe(422);
+  expect(answer.body.errors).toMatchObject([{ pointer: '/terminal_txn_id' }]);
+  expect(answer.text).not.toContain('4111');
+
+  const nobody = await clinic.fetch('/api/v1/payment-confirmations', { method: 'POST' });
+  expect([nobody.status, nobody.headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
+  const row = await eventually(async () => {
+    const rows = await clinic.owner`
+      select result from audit.entries where action = 'request.refuse' and error_message like '%no bearer token%'`;
+    return rows[0];
+  });
+  expect(row.result).toBe('DENIED');
+});

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { LOGIN_ROLES, type LoginRole, migrate } from '@bridgework/kernel/migrate';
 import { afterEach, expect, inject, test } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -72,4 +73,15 @@ test('every definer function names its search path', async () => {
   const loose = await database.as('owner', 1)`select oid::regprocedure::text as name from pg_proc
     where prosecdef and not coalesce(array_to_string(proconfig, ',') like '%search_path=pg_catalog, pg_temp%', false)`;
   expect([...loose]).toEqual([]);
+});
+
+test('the journal is in time order: a migration that is older than the last applied one would be skipped', async () => {
+  const { entries } = JSON.parse(
+    await readFile(new URL('../../schema/migrations/meta/_journal.json', import.meta.url), 'utf8'),
+  ) as { entries: { idx: number; tag: string; when: number }[] };
+  expect(entries.map(({ idx }) => idx)).toEqual(entries.map((_, position) => position));
+  expect(entries.map(({ when }) => when)).toEqual(
+    [...new Set(entries.map(({ when }) => when))].toSorted((a, b) => a - b),
+  );
+  expect(entries.map(({ tag }) => tag)).toEqual(entries.map(({ tag }) => tag).toSorted());
 });

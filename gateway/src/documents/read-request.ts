@@ -53,7 +53,7 @@ function readParameters(given: unknown): GraphRequest {
   }
   const { documentId, doc_id, query, operationName, variables, extensions } = parsed.data;
   const hash = extensions?.persistedQuery?.sha256Hash;
-  const ids = [documentId, doc_id, hash === undefined ? undefined : `sha256:${hash.toLowerCase()}`];
+  const ids = [documentId, doc_id, hash].map((one) => one?.replace(BARE_OR_NAMED_HASH, toDocumentId));
   const [id, ...others] = new Set(ids.filter((one) => one !== undefined && one !== null && one !== ''));
   if (others.length > 0) throw disagreement();
   return {
@@ -63,6 +63,10 @@ function readParameters(given: unknown): GraphRequest {
     variables: variables ?? {},
   };
 }
+
+/** A client's own key that is the hash itself, with or without our prefix, in whichever case. */
+const BARE_OR_NAMED_HASH = /^(?:sha256:)?([0-9a-f]{64})$/i;
+const toDocumentId = (_key: string, hex: string): string => `sha256:${hex.toLowerCase()}`;
 
 const disagreement = () => new DomainError('VALIDATION_FAILED', { detail: 'The request names two documents.' });
 

@@ -11,6 +11,7 @@ import { writeAnswer, writeCommonHeaders, writeDeprecation, writeProblem } from 
 import type { Route, RouteAnswer } from './route.ts';
 import { routes as productRoutes } from './routes.ts';
 import { answerUnknown, fromFramework } from './unknown-requests.ts';
+import { inV1Names } from './v1-names.ts';
 
 const PREFIX = '/api/v1';
 
@@ -115,7 +116,9 @@ async function run(frame: Frame, route: Route, request: FastifyRequest): Promise
           throw new Error(`${route.path} runs no operation.`);
         }
         admission.operationRuns = true;
-        return frame.services.callOperation(admission.operation, variables, scope);
+        return frame.services.callOperation(admission.operation, variables, scope).catch((refusal: unknown) => {
+          throw inV1Names(refusal);
+        });
       },
     },
   );
