@@ -45,6 +45,7 @@ export function guardSchema(
   subgraph: SubgraphName,
 ): GraphQLSchema {
   const rules = buildRules(schema, requirements, subgraph);
+  // shield's declared type names the middleware generator without its method; the tests hold it to this shape.
   const generator = shield(rules, {
     fallbackRule: deny,
     fallbackError: new DomainError('FORBIDDEN'),

@@ -18,7 +18,7 @@ export async function insertRows(tx: TransactionSql, table: string, rows: readon
 
 /** The internal key of each row by its public id, for the rows that refer to them. */
 export async function readKeys(tx: TransactionSql, table: string): Promise<(id: string) => string> {
-  const rows = (await tx.unsafe(`select id, key from ${table}`)) as unknown as readonly { id: string; key: string }[];
+  const rows = await tx.unsafe<{ id: string; key: string }[]>(`select id, key from ${table}`);
   const keys = new Map(rows.map(({ id, key }) => [id, key]));
   return (id) => {
     const key = keys.get(id);
