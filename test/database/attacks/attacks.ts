@@ -29,6 +29,8 @@ export const APPEND_ONLY: readonly string[] = [
   'billing.payments',
   'billing.expenses',
   'billing.overdue_marks',
+  'billing.exports',
+  'billing.export_files',
   'inventory.stock_movements',
   'inventory.visit_materials',
   'appointment.visit_procedures',
@@ -46,6 +48,9 @@ const HISTORY: readonly string[] = [
   'billing.months',
   'inventory.items',
   'integration.deliveries',
+  'integration.alerts',
+  'integration.messages',
+  'integration.redrives',
   'outbox.events',
 ];
 
@@ -53,6 +58,8 @@ const touchOf: Readonly<Record<string, string>> = {
   'billing.payments': 'amount_minor = 1',
   'billing.expenses': 'amount_minor = 1',
   'billing.overdue_marks': 'remaining_minor = 1',
+  'billing.exports': "content = '{}'",
+  'billing.export_files': "content = 'x'",
   'inventory.stock_movements': 'quantity = 1',
   'inventory.visit_materials': 'quantity = 2',
   'appointment.visit_procedures': "code = 'x'",
@@ -125,6 +132,20 @@ export const ATTACKS: readonly Attack[] = [
     "insert into billing.business_days (business_date, status, closed_at, closed_by) values ('2026-07-01', 'CLOSED', now(), 'x')",
     "update billing.months set status = 'CLOSED', closed_at = now(), closed_by = 'x'",
   ]),
+  attack(
+    'an export is made of a closed period',
+    `select billing.record_export('DAILY_COLLECTED_REVENUE', '2026-01-06', '{}', '{"JSON": "e30="}', 'x', null, 'r')`,
+  ),
+  attack(
+    'an export is made by its function, which takes its place in the chain and tells the audit log',
+    `insert into billing.exports (kind, period, content, content_sha256, position, previous_sha256, generated_by)
+      values ('DEFERRED_RECEIVABLES_AGING', '2026-01-05', '{}', encode(sha256('{}'), 'hex'), 9, repeat('0', 64), 'x')`,
+  ),
+  attack(
+    'no file is added to an export',
+    `insert into billing.export_files (export_key, format, content, sha256)
+      select key, 'CSV', 'x', encode(sha256('x'), 'hex') from billing.exports`,
+  ),
   ...each('a currency’s exponent is what ISO 4217 says', [
     "update billing.currencies set exponent = 0 where code = 'IQD'",
     "insert into billing.currencies values ('XXX', 2)",
@@ -274,6 +295,23 @@ export const ATTACKS: readonly Attack[] = [
     'delete from integration.documents',
   ]),
   attack('a delivery is attempted by workers', 'delete from integration.deliveries'),
+  ...each('an alert keeps what it said, and is raised through its function', [
+    "update integration.alerts set detail = 'all is well'",
+    'update integration.alerts set raised_at = now()',
+    `insert into integration.alerts (kind, entity, entity_id, detail, window_seconds, window_number)
+      values ('a.b', 'x', 'x', 'x', 60, 1)`,
+    "select integration.raise_alert('no kind', 'x', 'x', 'x')",
+  ]),
+  ...each('a message keeps to whom it speaks and how it ended', [
+    "update integration.messages set patient_id = 'pat_x'",
+    "update integration.messages set status = 'DELIVERED'",
+    "update integration.messages set recipient_masked = '+966500000000'",
+  ]),
+  ...each('a redrive is what was asked for', [
+    "update integration.redrives set event_type = 'invoice.created'",
+    'update integration.redrives set replayed_count = -1',
+    "update integration.redrives set status = 'RUNNING', finished_at = null where status = 'DONE'",
+  ]),
   attack('a secret is not swapped', "update integration.webhook_secrets set sealed = 'y'"),
 
   ...each('guards are not taken down', [

@@ -58,6 +58,8 @@ async function writeMoney(core: Sql, owner: Sql, invoiceId: string, planned: str
   await core`select billing.mark_overdue_installments()`;
   await core`select billing.close_business_day('2026-01-05', 'user m')`;
   await core`select billing.lock_business_day('2026-01-06')`;
+  await owner`select billing.record_export('DAILY_COLLECTED_REVENUE', '2026-01-05', '{}', '{"JSON": "e30="}', 'user m', null,
+    'req_x')`;
   await owner`insert into billing.months (month) values ('2026-01-01')`;
   await owner`insert into billing.terminal_confirmations (integration_id, token_id, invoice_id, amount_minor, currency,
       terminal_id, terminal_txn_id, captured_at, fingerprint, status, reason)
@@ -86,6 +88,12 @@ async function writeRegistry(registry: Sql, owner: Sql): Promise<void> {
   await owner`insert into integration.delivery_attempts (delivery_key, endpoint_key, generation, number, lease_token,
       started_at, duration_ms, outcome)
     select key, endpoint_key, 1, 1, gen_random_uuid(), now(), 5, 'ok' from integration.deliveries`;
+  await owner`select integration.raise_alert('endpoint.failing', 'endpoint', 'whe_x', 'four times')`;
+  await owner`insert into integration.messages (channel, template, locale, entity, entity_id, patient_id, entity_version,
+      status, status_reason, send_until)
+    values ('SMS', 'reminder', 'ar', 'appointment', 'apt_x', 'pat_x', '1', 'SUPPRESSED', 'no-consent', now())`;
+  await owner`insert into integration.redrives (status, finished_at, matched_count, last_key, requested_by)
+    values ('DONE', now(), 0, 0, 'user m')`;
 }
 
 /** A digest of every row of every table of ours: any change of any of them changes it. */

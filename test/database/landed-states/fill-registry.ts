@@ -13,7 +13,7 @@ export interface FilledRegistry {
 /**
  * What partners leave in a database: an integration with token and documents, an endpoint, and of the clinic's newest
  * events one delivery in each state that rests, gap-free by seq, with attempts and audit rows. Statements use only what
- * the first landed state had.
+ * every landed state has.
  */
 export async function fillRegistry(database: TestDatabase): Promise<FilledRegistry> {
   const registry = database.as('bridgework_integration', 1);
@@ -41,11 +41,16 @@ export async function fillRegistry(database: TestDatabase): Promise<FilledRegist
 async function fillDeliveries(database: TestDatabase, endpointKey: number, integrationId: string): Promise<void> {
   const owner = database.as('owner', 1);
   await owner`
-    insert into integration.deliveries (event_id, event_type, entity_id, endpoint_key, seq, state, attempts, dead_reason,
-      delivered_at)
-    select id, type, entity_id, ${endpointKey}, n, (array['DELIVERED', 'DEAD', 'HELD'])[n],
-      case when n < 3 then 1 else 0 end, case when n = 2 then 'exhausted' end, case when n = 1 then now() end
+    insert into integration.deliveries (event_id, event_type, entity_id, endpoint_key, seq, state)
+    select id, type, entity_id, ${endpointKey}, n, case when n < 3 then 'PENDING' else 'HELD' end
     from (select *, row_number() over (order by key) as n from outbox.events where type = 'appointment.created' limit 3) e`;
+  // The ways that later states prescribe; the first landed state took any.
+  await owner`update integration.deliveries set state = 'LEASED', lease_token = gen_random_uuid(), lease_expires_at = now()
+    where seq < 3`;
+  await owner`update integration.deliveries set attempts = 1, lease_token = null, lease_expires_at = null,
+      state = case seq when 1 then 'DELIVERED' else 'DEAD' end, dead_reason = case seq when 2 then 'exhausted' end,
+      delivered_at = case seq when 1 then now() end
+    where seq < 3`;
   await owner`update integration.webhook_endpoints set last_seq = 3 where key = ${endpointKey}`;
   await owner`
     insert into integration.delivery_attempts (delivery_key, endpoint_key, generation, number, lease_token, started_at,
