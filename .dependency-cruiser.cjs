@@ -24,7 +24,7 @@ module.exports = {
       'schema-is-the-ground',
       'Contracts depend on nothing of ours.',
       { path: '^schema/src' },
-      { path: '^(kernel|subgraphs|gateway|workers|launcher)/' },
+      { path: '^(kernel|subgraphs|gateway|workers|launcher|cli)/' },
     ),
     forbid(
       'schema-without-io',
@@ -36,7 +36,7 @@ module.exports = {
       'kernel-knows-no-domain',
       'The shared base knows no domain.',
       { path: '^kernel/' },
-      { path: '^(subgraphs|gateway|workers|launcher)/' },
+      { path: '^(subgraphs|gateway|workers|launcher|cli)/' },
     ),
     forbid(
       'subgraphs-are-strangers',
@@ -113,6 +113,12 @@ module.exports = {
       'The launcher starts processes; it does not call into them.',
       { path: '^launcher/' },
       { path: '^(subgraphs|gateway|workers)/' },
+    ),
+    forbid(
+      'command-line-is-a-client',
+      'The command line reaches the product through its front door alone.',
+      { path: '^cli/src' },
+      { path: '^(subgraphs|gateway|workers|launcher)/|^kernel/src/(?!config\\.ts)' },
     ),
   ],
   options: {

@@ -112,6 +112,13 @@ const auditVerifySettings = z.object({
   AUDIT_PUBLIC_KEY: keyed.optional(),
 });
 
+const commandLineSettings = z.object({
+  DATA_DIR: launcherSettings.shape.DATA_DIR,
+  /** The gateway's origin and a manager's sign-in; by default those of the sandbox in DATA_DIR. */
+  BRIDGEWORK_URL: z.url().optional(),
+  BRIDGEWORK_SIGN_IN: z.string().optional(),
+});
+
 /** The names of each process's settings; docs/operator-guide.md lists exactly these. */
 export const SETTING_NAMES = {
   gateway: Object.keys(gatewaySettings.shape),
@@ -119,6 +126,7 @@ export const SETTING_NAMES = {
   workers: Object.keys(workersSettings.shape),
   launcher: Object.keys(launcherSettings.shape),
   'audit verify': Object.keys(auditVerifySettings.shape),
+  'command line': Object.keys(commandLineSettings.shape),
 } as const;
 
 export type GatewayConfig = Readonly<z.infer<typeof gatewaySettings>>;
@@ -126,6 +134,7 @@ export type SubgraphHostConfig = Readonly<z.infer<typeof subgraphHostSettings>>;
 export type WorkersConfig = Readonly<z.infer<typeof workersSettings>>;
 export type LauncherConfig = Readonly<z.infer<typeof launcherSettings>>;
 export type AuditVerifyConfig = Readonly<z.infer<typeof auditVerifySettings>>;
+export type CommandLineConfig = Readonly<z.infer<typeof commandLineSettings>>;
 
 /** What the registry (the integration subgraph) needs beyond its database. */
 export interface IntegrationSecrets {
@@ -150,6 +159,8 @@ export const readLauncherConfig = (environment: Environment = process.env): Laun
   read('launcher', launcherSettings, environment);
 export const readAuditVerifyConfig = (environment: Environment = process.env): AuditVerifyConfig =>
   read('audit verification', auditVerifySettings, environment);
+export const readCommandLineConfig = (environment: Environment = process.env): CommandLineConfig =>
+  read('command', commandLineSettings, environment);
 /** For the log that exists before the settings are read; a wrong level is named with the other settings. */
 export const readLogLevel = (environment: Environment = process.env): LauncherConfig['LOG_LEVEL'] =>
   everywhere.LOG_LEVEL.catch('info').parse(environment.LOG_LEVEL);

@@ -1,0 +1,2 @@
+export type { Terminal } from './command.ts';
+export { runCommand } from './run-command.ts';
