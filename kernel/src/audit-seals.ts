@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { Db } from './database.ts';
 
 /** The newest seal of the audit log: whoever knows it later notices a tail that was cut off. */
@@ -34,6 +34,7 @@ export const AUDIT_FAULTS = {
   'chain broken': 'CHAIN_BROKEN',
   'seal of entry missing': 'ENTRY_WITHOUT_SEAL',
   'tail cut off or rewritten': 'TAIL_CUT_OFF',
+  'unsealed for more than 5 s': 'UNSEALED',
 } as const;
 export type AuditFaultKind = (typeof AUDIT_FAULTS)[keyof typeof AUDIT_FAULTS];
 
@@ -48,6 +49,8 @@ export interface AuditFault {
 export interface AuditVerification {
   /** Up to here the chain holds. */
   readonly verifiedPosition: number;
+  /** False when the time ran out first: go on after `verifiedPosition`. */
+  readonly complete: boolean;
   /** The newest seal; null while nothing is sealed. */
   readonly head: AuditHead | null;
   /** The first ones, in the order of the chain. */
@@ -56,45 +59,81 @@ export interface AuditVerification {
   readonly unsealedCount: number;
 }
 
+export interface VerifyAuditOptions {
+  /** Heads that were kept outside the database: they show a tail that was cut off. */
+  readonly keptHeads?: readonly AuditHead[];
+  /** Begins behind this place, which an earlier verification has reached. */
+  readonly afterPosition?: number;
+  /** Stops between two pieces when so much time is over; a piece takes a fraction of a second. */
+  readonly withinMs?: number;
+}
+
 const MAX_FAULTS = 20;
-const UNSEALED = 'unsealed for more than 5 s';
+/** Seals in one statement: about half a second on a slow machine, a tenth of the shortest statement time-out. */
+const PIECE = 10_000;
 
 /**
- * Recomputes the chain from its first seal and compares it with heads that were kept outside the database, which is what
- * shows a tail that was cut off. One statement, hence one state of the log.
+ * Recomputes the chain piece by piece, then looks for entries in no chain, then for kept heads that it does not hold. Seals
+ * are only ever added, so what one piece proved stays proved while the next one is read.
  */
-export async function verifyAuditChain(db: Db, keptHeads: readonly AuditHead[] = []): Promise<AuditVerification> {
-  const [row] = await db.execute<{
-    head_position: string | null;
-    head_hash: string | null;
-    unsealed: number;
-    faults: { fault: keyof typeof AUDIT_FAULTS; position: number | null; entry: string | null }[];
-  }>(sql`
-    with found as materialized (
-      select fault, seal_position, entry_id from audit.verify()
-    ), broken as (
-      select fault, seal_position, entry_id from found where fault <> ${UNSEALED}
-      union all
-      select 'tail cut off or rewritten', position, null
-        from audit.missing_heads(${JSON.stringify(keptHeads)}::jsonb) as position
-      order by seal_position nulls last, fault limit ${MAX_FAULTS}
-    )
-    select head.seal_position as head_position, encode(head.hash, 'hex') as head_hash,
-      (select count(*)::integer from found where fault = ${UNSEALED}) as unsealed,
-      (select coalesce(jsonb_agg(jsonb_build_object('fault', fault, 'position', seal_position, 'entry', entry_id)
-        order by seal_position nulls last, fault), '[]') from broken) as faults
-    from audit.head() as head`);
-  if (row === undefined) throw new Error('audit.verify answered nothing.');
-  const faults = row.faults.map(({ fault, position, entry }) => ({
-    kind: AUDIT_FAULTS[fault],
-    position,
-    entryId: entry,
-  }));
-  const headPosition = Number(row.head_position ?? 0);
+export async function verifyAuditChain(db: Db, options: VerifyAuditOptions = {}): Promise<AuditVerification> {
+  const { keptHeads = [], afterPosition = 0, withinMs = Number.POSITIVE_INFINITY } = options;
+  const startedAt = performance.now();
+  const head = await readAuditHead(db);
+  const until = head?.position ?? 0;
+  const faults: AuditFault[] = [];
+  let reached = Math.min(afterPosition, until);
+  while (reached < until && faults.length < MAX_FAULTS) {
+    if (performance.now() - startedAt > withinMs) return judge({ head, reached, faults, complete: false });
+    const next = Math.min(reached + PIECE, until);
+    faults.push(...(await findFaults(db, sql`select * from audit.verify_seals(${reached}, ${next})`)));
+    reached = next;
+  }
+  const unchained = await findFaults(db, sql`select * from audit.verify_unsealed()`);
+  const cut = await findFaults(
+    db,
+    sql`select ${'tail cut off or rewritten'}::text as fault, position as seal_position, null::text as entry_id
+      from audit.missing_heads(${JSON.stringify(keptHeads)}::jsonb) as position`,
+  );
+  const waiting = unchained.filter(({ kind }) => kind === 'UNSEALED');
+  faults.push(...unchained.filter(({ kind }) => kind !== 'UNSEALED'), ...cut);
+  return { ...judge({ head, reached, faults, complete: true }), unsealedCount: waiting.length };
+}
+
+function judge(found: {
+  readonly head: AuditHead | null;
+  readonly reached: number;
+  readonly faults: readonly AuditFault[];
+  readonly complete: boolean;
+}): AuditVerification {
+  const faults = found.faults
+    .toSorted((one, other) => (one.position ?? Number.POSITIVE_INFINITY) - (other.position ?? Number.POSITIVE_INFINITY))
+    .slice(0, MAX_FAULTS);
+  const first = faults[0]?.position ?? found.reached + 1;
   return {
-    verifiedPosition: Math.min(headPosition, (faults[0]?.position ?? headPosition + 1) - 1),
-    head: row.head_hash === null ? null : { position: headPosition, hash: row.head_hash },
+    verifiedPosition: Math.min(found.reached, first - 1),
+    complete: found.complete,
+    head: found.head,
     faults,
-    unsealedCount: row.unsealed,
+    unsealedCount: 0,
   };
+}
+
+async function findFaults(db: Db, query: SQL): Promise<readonly AuditFault[]> {
+  const rows = await db.execute<{
+    fault: keyof typeof AUDIT_FAULTS;
+    seal_position: string | null;
+    entry_id: string | null;
+  }>(query);
+  return rows.map(({ fault, seal_position: position, entry_id: entryId }) => ({
+    kind: AUDIT_FAULTS[fault],
+    position: position === null ? null : Number(position),
+    entryId,
+  }));
+}
+
+/** How many seconds the oldest entry has waited for its seal; 0 when none waits. */
+export async function readLongestWait(db: Db): Promise<number> {
+  const [row] = await db.execute<{ seconds: number | null }>(sql`select audit.longest_wait() as seconds`);
+  return row?.seconds ?? 0;
 }

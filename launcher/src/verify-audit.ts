@@ -2,7 +2,12 @@ import { createPublicKey } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AUDIT_HEADS_FILE, readHeads } from '@bridgework/kernel/audit-heads';
-import { type AuditFault, type AuditVerification, verifyAuditChain } from '@bridgework/kernel/audit-seals';
+import {
+  type AuditFault,
+  type AuditHead,
+  type AuditVerification,
+  verifyAuditChain,
+} from '@bridgework/kernel/audit-seals';
 import type { AuditVerifyConfig } from '@bridgework/kernel/config';
 import { openDatabase } from '@bridgework/kernel/database';
 import { readPublicKeys, readSigningKey } from '@bridgework/kernel/signed-caller';
@@ -79,13 +84,13 @@ export async function verifyAudit(source: AuditSource): Promise<AuditReport> {
   };
 }
 
-async function readVerification(source: AuditSource, heads: Parameters<typeof verifyAuditChain>[1]) {
+async function readVerification(source: AuditSource, heads: readonly AuditHead[]) {
   const database = openDatabase({
     ...{ url: source.databaseUrl, applicationName: 'audit verify' },
     maxConnections: 1,
   });
   try {
-    return await verifyAuditChain(database.db, heads);
+    return await verifyAuditChain(database.db, { keptHeads: heads });
   } catch (error) {
     throw unreachable(error) ?? error;
   } finally {
@@ -108,6 +113,7 @@ const WORDS: Readonly<Record<AuditFault['kind'], string>> = {
   ENTRY_OR_SEAL_EDITED: 'an entry, its place or its seal was changed',
   CHAIN_BROKEN: 'the seal does not continue the one before it',
   ENTRY_WITHOUT_SEAL: 'an entry is neither sealed nor waiting for its seal',
+  UNSEALED: 'an entry waits for its seal',
   TAIL_CUT_OFF: 'the exported head is not in the chain: the log was cut off or rewritten before it',
 };
 

@@ -79,9 +79,10 @@ describe(`${OPERATIONS} operations by chance (TEST_SEED=${seed})`, () => {
 
   test('are sealed into a chain that holds', async () => {
     const { head, ...found } = await verifyAuditChain(workers.db);
-    expect(found).toEqual({ verifiedPosition: OPERATIONS, faults: [], unsealedCount: 0 });
+    expect(found).toEqual({ verifiedPosition: OPERATIONS, complete: true, faults: [], unsealedCount: 0 });
     expect(await registry.query('verifyAuditLog', {}, omar)).toEqual({
       intact: true,
+      isComplete: true,
       verifiedPosition: OPERATIONS,
       headHash: head?.hash,
       firstFault: null,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AUDIT_HEADS_FILE, signHead } from '@bridgework/kernel/audit-heads';
-import { type AuditHead, readAuditHead, sealAuditEntries } from '@bridgework/kernel/audit-seals';
+import { type AuditHead, readAuditHead, sealAuditEntries, verifyAuditChain } from '@bridgework/kernel/audit-seals';
 import { type Database, openDatabase } from '@bridgework/kernel/database';
 import { type AuditSource, verifyAudit } from '@bridgework/launcher';
 import type { Sql } from 'postgres';
@@ -133,3 +133,24 @@ test('npm run audit:verify ends with 0 or 1, in plain words', async () => {
   const { AUDIT_PUBLIC_KEY: _, ...unsigned } = settings;
   expect(run(unsigned)).toMatchObject({ status: 1, stderr: expect.stringContaining('AUDIT_PUBLIC_KEY is missing') });
 }, 180_000);
+
+test('a log longer than one piece is verified in pieces, and what was deleted at a seam is located', async () => {
+  for (let grown = 0; grown < 21_000; grown += 7_000) {
+    await owner`select audit.append('user a', null, 'token.issue', 'token', 'tok_x', 'OK', null, 'req_x')
+      from generate_series(1, 7000)`;
+    await owner`select audit.seal(7000)`;
+  }
+  const whole = await verifyAuditChain(workers.db);
+  expect(whole).toMatchObject({ verifiedPosition: 21_000, complete: true, faults: [] });
+  expect(await verifyAuditChain(workers.db, { withinMs: -1, afterPosition: 10_000 })).toMatchObject({
+    verifiedPosition: 10_000,
+    complete: false,
+  });
+  // The last of the first piece, the first of the third.
+  await tamper('delete from audit.seals where position in (10000, 20001)');
+  const broken = await verifyAuditChain(workers.db);
+  expect(broken.faults.filter(({ kind }) => kind === 'SEAL_MISSING').map(({ position }) => position)).toEqual([
+    10_000, 20_001,
+  ]);
+  expect(broken.verifiedPosition).toBe(9_999);
+});

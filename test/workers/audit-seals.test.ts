@@ -35,3 +35,18 @@ test('every audit entry is chained soon after its commit, and the signed head le
   expect(head.position).toBe(20);
   expect(await clinic.sql`select * from audit.verify(${head.position}, decode(${head.hash}, 'hex'))`).toHaveLength(0);
 });
+
+test('entries that stay unsealed for two seconds are one alert, however long it lasts', async () => {
+  // Somebody else holds the sealer's place and does nothing.
+  const holder = clinic.sql.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock(hashtextextended('audit.seal', 0))`;
+    await append('tok_waiting');
+    await eventually(async () => (await alerts()).length > 0);
+  });
+  const workers = await clinic.startWorkers();
+  await holder;
+  expect(await alerts()).toEqual([{ kind: 'audit.unsealed' }]);
+  await workers.close();
+});
+
+const alerts = async () => [...(await clinic.sql`select kind from integration.alerts`)];

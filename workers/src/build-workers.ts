@@ -7,6 +7,7 @@ import type { Running } from '@bridgework/kernel/lifecycle';
 import type { Logger } from '@bridgework/kernel/logger';
 import { readSealingKeys } from '@bridgework/kernel/sealed-secret';
 import { startHeadExporter } from './audit/head-exporter.ts';
+import { startSealWatch } from './audit/seal-watch.ts';
 import { startSealer } from './audit/sealer.ts';
 import { startDailyJobs } from './daily/run-daily.ts';
 import { startLaneJobs } from './jobs.ts';
@@ -102,6 +103,7 @@ async function startWorkers(config: WorkersSettings, deps: WorkersDependencies):
     startSweeper(contextOf('webhook.sweep'), jobs.wake),
     startVerifier(contextOf('endpoint.verify'), { environment, sealingKeys, egress }),
     startDailyJobs(contextOf),
+    startSealWatch(contextOf('audit.watch')),
   ];
   const sealer = startSealer(contextOf('audit.seal'));
   const heads = startHeadExporter(contextOf('audit.export_head'), {
