@@ -1,0 +1,15 @@
+import { spawnSync } from 'node:child_process';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+
+/** Keeps a process to one core, where the system has a way to say so; elsewhere the scheduler decides. */
+export function keepToCore(pid: number, core: number): void {
+  if (availableParallelism() < 2) return;
+  spawnSync('taskset', ['-acp', String(core), String(pid)], { stdio: 'ignore' });
+}
+
+/** The machine in general terms, so that a figure can be placed and nobody's machine is named. */
+export function describeMachine(): string {
+  const gigabytes = Math.round(totalmem() / 2 ** 30);
+  const family = /(EPYC|Xeon|Ryzen|Core|Apple M\d|Graviton)/i.exec(cpus()[0]?.model ?? '')?.[1] ?? process.arch;
+  return `${availableParallelism()} cores (${family}), ${gigabytes} GB, ${process.platform}, Node ${process.versions.node}`;
+}
