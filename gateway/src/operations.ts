@@ -5,7 +5,7 @@ import { DomainError } from '@bridgework/kernel/errors';
 import type { ReportSpool } from './control/spool.ts';
 import { requirePermission } from './documents/judge-document.ts';
 import { documentIdOf, type PrepareDocument } from './documents/prepare-document.ts';
-import { auditing, type RunDocument } from './documents/run-document.ts';
+import { auditing, REFUSED_READS, type RunDocument } from './documents/run-document.ts';
 import type { ExecutableDocument, RequestScope } from './graph/execute.ts';
 import { refusalIn } from './graph/report-errors.ts';
 
@@ -66,7 +66,7 @@ export function createAuthorizeOperation(
 ): (name: string, request: RequestScope) => void {
   return (name, request) => {
     const { requirement } = operationNamed(operations, name);
-    auditing(spool, request, { entity: 'operation', entityId: name }, () =>
+    auditing(spool, request, { entity: 'operation', entityId: name }, REFUSED_READS, () =>
       requirePermission(requirement, request.caller),
     );
   };

@@ -80,6 +80,7 @@ test('a receptionist and any integration token are refused on every admin mutati
         result: 'DENIED',
         requestId: answer.headers.get('request-id') ?? '',
       });
+      expect(entry).toMatchObject({ entity: 'mutation', entity_id: name });
       expect(Object.keys(entry)).toEqual(
         expect.arrayContaining(['integration_id', 'action', 'entity', 'entity_id', 'result', 'error_message']),
       );

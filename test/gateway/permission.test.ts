@@ -62,6 +62,20 @@ describe('a document whose scopes are not held', () => {
     });
   });
 
+  test('is audited when it would write and its variables have the wrong shape; a read with such variables is not', async () => {
+    const [write, read] = [clinic.addDocument(terminal, CONFIRM), clinic.addDocument(reader, LOW_STOCK)];
+    await clinic.settle();
+    const wrong = { ...payment, input: { ...payment.input, amountMinor: 'ten' } };
+    const unread = await clinic.post({ documentId: read, variables: { first: 'ten' } }, reader.token);
+    expect(await codeOf(unread)).toEqual([400, 'VALIDATION_FAILED']);
+    const refused = await clinic.post({ documentId: write, variables: wrong }, terminal.token);
+    expect(await codeOf(refused)).toEqual([400, 'VALIDATION_FAILED']);
+    const requestId = refused.headers.get('request-id');
+    const refusal = await eventually(() => refusals().find((one) => one.request_id === requestId));
+    expect(refusal).toMatchObject({ action: 'document.execute', entity_id: write, code: 'VALIDATION_FAILED' });
+    expect(refusals().filter((one) => one.request_id === unread.headers.get('request-id'))).toEqual([]);
+  });
+
   test('is refused although @skip would leave the field out', async () => {
     const text =
       'query Skipped($yes: Boolean!) { appointment(id: "apt_1") { id patient @skip(if: $yes) { displayName } } }';

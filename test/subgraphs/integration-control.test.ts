@@ -193,6 +193,39 @@ describe('a report of a gateway', () => {
     expect(await tokenUse(token as never, {}, ctx, {} as never)).toEqual(new Date(used.last_used_at));
   });
 
+  test('files a refusal under the instant at which it happened, never in the future, and the log stays whole', async () => {
+    const minutesAgo = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
+    const refusal = (request_id: string, occurred_at: string) => ({
+      integration_id: null,
+      actor: 'source 192.0.2.1',
+      action: 'request.refuse',
+      entity: 'token',
+      entity_id: null,
+      code: 'INVALID_TOKEN',
+      message: 'unknown token',
+      request_id,
+      occurred_at,
+      count: 1,
+    });
+    const happenedAt = minutesAgo(30);
+    const [late, early] = [`req_${randomUUID()}`, `req_${randomUUID()}`];
+    const refusals = [refusal(late, happenedAt), refusal(early, minutesAgo(-30))];
+    await registry.sql`select audit.seal(100000)`;
+    await registry.control('POST /control/report', report({ refusals }));
+    const instantOf = async (requestId: string) => {
+      const page = await registry.query<Connection<AuditEntry>>(
+        'auditEntries',
+        { filter: { requestId }, first: 10 },
+        omar,
+      );
+      return page.edges[0]?.node.timestamp;
+    };
+    expect(await instantOf(late)).toEqual(new Date(happenedAt));
+    expect((await instantOf(early))?.getTime()).toBeLessThanOrEqual(Date.now() + 1_000);
+    // It has waited for its seal since it was written, not since it happened.
+    expect(await registry.query('verifyAuditLog', {}, omar)).toMatchObject({ firstFault: null, unsealedCount: 0 });
+  });
+
   test('of uses alone does not make gateways read everything again', async () => {
     const { id } = await registry.approved(['read:appointments']);
     const { token } = await issued(id);

@@ -44,6 +44,21 @@ async function activated(integrationId: string, manifest: string): Promise<Docum
 }
 
 describe('a document set', () => {
+  test('that is refused a step is audited under its integration', async () => {
+    const integrationId = await partnerWith('read:appointments');
+    const { documentSet } = await register(integrationId, meQuery());
+    const id = documentSet?.id;
+    await expect(registry.mutate('activateDocumentSet', { id }, omar)).rejects.toMatchObject({ code: 'CONFLICT' });
+    await expect(registry.mutate('approveDocumentSet', { id }, mariam)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    const filter = { integrationId, entityId: id };
+    const page = await registry.query<Connection<AuditEntry>>('auditEntries', { filter, first: 10 }, omar);
+    expect(page.edges.map(({ node }) => `${node.action} ${node.result}`)).toEqual([
+      'document_set.approve DENIED',
+      'document_set.activate REJECTED',
+      'document_set.register OK',
+    ]);
+  });
+
   test('is registered in each of the four shapes, under the hash of the exact text and the key of the client', async () => {
     const integrationId = await partnerWith('read:appointments');
     const [one, two, three, four] = [dayQuery('Sheet'), dayQuery(), meQuery(), meQuery()];

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { AuditEntry, Integration } from '@bridgework/integration';
 import type { Connection } from '@bridgework/kernel/connection';
-import type { Caller, UserCaller } from '@bridgework/kernel/context';
+import { actorOf, type Caller, type UserCaller } from '@bridgework/kernel/context';
+import type { DomainError } from '@bridgework/kernel/errors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { manager, mariam, omar, partner, type Registry, registration, startRegistry } from '../support/registry.ts';
+import { sampleMutations } from '../support/sample-mutations.ts';
 
 let registry: Registry;
 beforeAll(async () => {
@@ -210,6 +212,94 @@ describe('the audit log', () => {
     );
   });
 });
+
+describe('an input of the wrong shape', () => {
+  const id = 'int_00000000000000000000000001';
+
+  test('is refused with its place and audited under the step it was meant for', async () => {
+    const calls = Object.keys(registry.mutations).map((name) => ({
+      name,
+      args: { id, input: { integrationId: id, unheardOf: 1 }, idempotencyKey: '' },
+    }));
+    expect(calls.length).toBeGreaterThan(12);
+    for (const { name, args } of calls) {
+      const actor = manager(`shape-${name}`);
+      await expect(registry.mutate(name, args, actor), name).rejects.toThrow();
+      const forbidden: UserCaller = { ...manager(`forbidden-${name}`), role: 'RECEPTION' };
+      await expect(registry.mutate(name, sampleOf(name), forbidden), name).rejects.toMatchObject({ code: 'FORBIDDEN' });
+      const [shape, denied] = [await audited({ actor: actorOf(actor) }), await audited({ actor: actorOf(forbidden) })];
+      expect([name, shape.length, denied.length]).toEqual([name, 1, 1]);
+      expect(denied[0]).toMatchObject({ result: 'DENIED' });
+      expect(shape[0]).toMatchObject({
+        action: denied[0]?.action,
+        entity: denied[0]?.entity,
+        result: 'REJECTED',
+        errorMessage: expect.stringMatching(/^[A-Z_]+: /),
+      });
+    }
+  });
+
+  test('names a NUL and half a character by their place, in every text of every mutation', async () => {
+    let texts = 0;
+    for (const name of Object.keys(registry.mutations)) {
+      for (const [pointer, args] of eachText(sampleOf(name))) {
+        for (const [bad, code] of [
+          ['a\u0000b', 'nul-character'],
+          ['a\ud800b', 'half-character'],
+        ] as const) {
+          const refusal = await registry.mutate(name, args(bad), omar).catch((error: unknown) => error);
+          const where = `${name} ${pointer}`;
+          expect([where, refusal]).toMatchObject([where, { code: 'VALIDATION_FAILED' }]);
+          // A scope or an event is no free text: its own rule has named the place.
+          expect([where, refusal]).toMatchObject([where, { details: { errors: [{ pointer }] } }]);
+          const [fault] = (refusal as DomainError).details.errors ?? [];
+          if (fault?.code === code) texts += 1;
+        }
+      }
+    }
+    expect(texts).toBeGreaterThan(40);
+  });
+
+  test('in a question answers null or refuses it; a NUL is never an error of ours', async () => {
+    expect(await registry.query('integration', { id: 'a\u0000' }, omar)).toBeNull();
+    for (const [query, args] of [
+      ['integrations', { first: 1, after: 'a\u0000' }],
+      ['auditEntries', { first: 1, filter: { actor: 'a\u0000' } }],
+      ['observedOperations', { first: 1, integrationId: 'a\u0000' }],
+      ['persistedDocument', { integrationId: id, id: 'a\u0000' }],
+    ] as const) {
+      await expect(registry.query(query, args, omar), query).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
+    }
+  });
+});
+
+/** Arguments of the right shape, taken from the mutation's own declaration. */
+function sampleOf(name: string): Record<string, unknown> {
+  const sample = sampleMutations('manager').find((one) => one.name === name);
+  if (sample === undefined) throw new Error(`${name} is not reserved to managers.`);
+  return sample.args;
+}
+
+/** Every place where arguments hold a text, with what puts another text there. */
+function* eachText(args: Record<string, unknown>): Generator<[string, (text: string) => Record<string, unknown>]> {
+  function* walk(value: unknown, path: readonly string[]): Generator<readonly string[]> {
+    if (typeof value === 'string') yield path;
+    if (typeof value !== 'object' || value === null || value instanceof Date) return;
+    for (const [name, part] of Object.entries(value)) yield* walk(part, [...path, name]);
+  }
+  for (const path of walk(args, [])) {
+    yield [
+      path.map((name) => `/${name}`).join(''),
+      (text) => {
+        const copy = structuredClone(args);
+        let at: Record<string, unknown> = copy;
+        for (const name of path.slice(0, -1)) at = at[name] as Record<string, unknown>;
+        at[path.at(-1) ?? ''] = text;
+        return copy;
+      },
+    ];
+  }
+}
 
 describe('nobody but a manager', () => {
   const receptionist: Caller = { ...mariam, role: 'RECEPTION' };

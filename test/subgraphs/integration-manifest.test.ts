@@ -19,6 +19,11 @@ function refusalOf(source: string): DomainError {
 const faultsOf = (source: string) => refusalOf(source).details.errors?.map(({ pointer, code }) => `${pointer} ${code}`);
 
 describe('a manifest', () => {
+  test('is refused where a text holds what cannot be stored', () => {
+    expect(faultsOf(JSON.stringify({ a: one, b: 'query Two { me { name } } # \u0000' }))).toEqual(['/b nul-character']);
+    expect(faultsOf(JSON.stringify([['a', 'query Two { me { name } } # \ud800']]))).toEqual(['/0 half-character']);
+  });
+
   test('of Apollo Client is recognised; its SHA-256 ids need no alias', () => {
     const manifest = parseManifest(apollo({ id: hash('sha256', one), name: 'One', type: 'query', body: one }));
     expect(manifest).toMatchObject({ format: 'apollo', entries: [{ id: documentIdOf(one), alias: null, text: one }] });

@@ -65,6 +65,8 @@ export async function startRegistry() {
     publicKey,
     routes: running.controlRoutes,
     contextOf,
+    /** Of these the tests of all mutations speak. */
+    mutations: subgraph.resolvers.Mutation as FieldResolvers,
     mutate,
     query,
     resolver: (type: string, field: string) => {

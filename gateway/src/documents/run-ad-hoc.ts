@@ -11,14 +11,15 @@ import type { Logger } from '@bridgework/kernel/logger';
 import { AD_HOC_LIMITS, DOCUMENT_LIMITS, type Environment } from '@bridgework/schema';
 import type { GraphQLFormattedError } from 'graphql';
 import type { ReportSpool } from '../control/spool.ts';
-import type { RequestScope } from '../graph/execute.ts';
+import type { ExecutableDocument, RequestScope } from '../graph/execute.ts';
 import type { Supergraph } from '../graph/load-supergraph.ts';
 import { reportErrors } from '../graph/report-errors.ts';
 import type { ExecutionContext } from '../graph/subgraph-source.ts';
 import { type JudgeRules, judgeDocument } from './judge-document.ts';
 import { type Graph, readDocument } from './prepare-document.ts';
 import type { GraphRequest } from './read-request.ts';
-import { auditing } from './run-document.ts';
+import { rootFieldsOf } from './root-fields.ts';
+import { auditing, type CalledAs, REFUSED_READS, REFUSED_WRITES } from './run-document.ts';
 
 export interface AdHocAnswer {
   readonly status: number;
@@ -85,9 +86,17 @@ function judge(
   if (document.requirement.introspects && environment === 'production') {
     throw new DomainError('FORBIDDEN', { detail: 'The graph does not describe itself in production.' });
   }
-  auditing(spool, scope, { entity: 'document', entityId: document.id }, () =>
+  const refusals = document.operation === 'mutation' ? REFUSED_WRITES : REFUSED_READS;
+  auditing(spool, scope, calledAs(document, operationName), refusals, () =>
     judgeDocument(rules, document, variables, scope.caller, limits),
   );
+}
+
+/** A text that nobody registered has no name; of one that would change something the log says what. */
+function calledAs(document: ExecutableDocument, operationName: string | undefined): CalledAs {
+  if (document.operation !== 'mutation') return { entity: 'document', entityId: document.id };
+  const fields = rootFieldsOf(document.document, operationName ?? document.operationName);
+  return { entity: 'mutation', entityId: fields.join(' ').slice(0, 256) };
 }
 
 type Gateway = NonNullable<ConstructorParameters<typeof ApolloServer<ExecutionContext>>[0]['gateway']>;

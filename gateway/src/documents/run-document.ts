@@ -1,12 +1,15 @@
-import { DomainError } from '@bridgework/kernel/errors';
+import { DomainError, type ErrorCode } from '@bridgework/kernel/errors';
 import type { ExecutionResult } from 'graphql';
 import type { Refusal, ReportSpool } from '../control/spool.ts';
 import type { ExecutableDocument, Execute, RequestScope } from '../graph/execute.ts';
 import { type JudgeRules, judgeDocument } from './judge-document.ts';
 
-/** Under which name a document is audited and counted: its own id, or its operation's name in the product's set. */
+/**
+ * Under which name a document is audited and counted: its own id, its operation's name in the product's set, or, of a
+ * mutation that was sent as text, what it wanted to change.
+ */
 export interface CalledAs {
-  readonly entity: 'document' | 'operation';
+  readonly entity: 'document' | 'operation' | 'mutation';
   readonly entityId: string;
 }
 
@@ -29,7 +32,8 @@ export interface RunDocumentOptions {
 
 export function createRunDocument({ rules, execute, spool }: RunDocumentOptions): RunDocument {
   return (document, variables, request, calledAs) => {
-    auditing(spool, request, calledAs, () => judgeDocument(rules, document, variables, request.caller));
+    const refusals = document.operation === 'mutation' ? REFUSED_WRITES : REFUSED_READS;
+    auditing(spool, request, calledAs, refusals, () => judgeDocument(rules, document, variables, request.caller));
     const { caller } = request;
     if (caller.kind === 'integration') {
       spool.used({ integrationId: caller.integrationId, tokenId: caller.tokenId, operation: calledAs.entityId });
@@ -38,17 +42,27 @@ export function createRunDocument({ rules, execute, spool }: RunDocumentOptions)
   };
 }
 
-/** Runs a judgement; a refusal for want of permission is reported before it is thrown on. */
+/** Of a read only the want of permission is audited; of a write every refusal of the request itself. */
+export const REFUSED_READS: ReadonlySet<ErrorCode> = new Set(['INSUFFICIENT_SCOPE', 'FORBIDDEN']);
+export const REFUSED_WRITES: ReadonlySet<ErrorCode> = new Set([
+  ...REFUSED_READS,
+  'VALIDATION_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'LIMIT_EXCEEDED',
+]);
+
+/** Runs a judgement; a refusal that is to be audited is reported before it is thrown on. */
 export function auditing(
   spool: Pick<ReportSpool, 'refused'>,
   { requestId, caller }: RequestScope,
   calledAs: CalledAs,
+  refusals: ReadonlySet<ErrorCode>,
   judge: () => void,
 ): void {
   try {
     judge();
   } catch (error) {
-    if (error instanceof DomainError && (error.code === 'INSUFFICIENT_SCOPE' || error.code === 'FORBIDDEN')) {
+    if (error instanceof DomainError && refusals.has(error.code)) {
       const refusal: Refusal = {
         requestId,
         caller,

@@ -22,7 +22,6 @@ const byId = z.strictObject({ id: idArgument });
 const page = z.strictObject({ first: z.int(), after: z.string().nullish() });
 const confirmationPage = page.extend({ filter: confirmationFilter.nullish().transform((filter) => filter ?? {}) });
 const byTransaction = z.strictObject({ terminalId: lineArgument(64), terminalTxnId: lineArgument(64) });
-const confirmation = z.strictObject({ input: z.unknown(), idempotencyKey: z.string() });
 
 interface Reference {
   readonly id: string;
@@ -46,10 +45,9 @@ export const resolvers: Resolvers = {
       listConfirmations(ctx, parseArguments(confirmationPage, input)),
   },
   Mutation: {
-    confirmPayment: (_: never, given: unknown, ctx) => {
-      const { input, idempotencyKey } = parseArguments(confirmation, given);
-      return answerConfirmation(ctx, input, idempotencyKey);
-    },
+    // Parsed inside, so that what its shape refuses is audited too.
+    confirmPayment: (_: never, { input, idempotencyKey }: { input: unknown; idempotencyKey: string }, ctx) =>
+      answerConfirmation(ctx, input, idempotencyKey),
   },
   Invoice: {
     __resolveReference: resolveInvoice,

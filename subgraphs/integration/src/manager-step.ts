@@ -4,6 +4,7 @@ import type { Tx } from '@bridgework/kernel/database';
 import { refusalOf } from '@bridgework/kernel/database-errors';
 import { DomainError, ERRORS } from '@bridgework/kernel/errors';
 import { beginIdempotentRequest, finishIdempotentRequest } from '@bridgework/kernel/idempotency';
+import { z } from 'zod';
 
 /** What the audit log says of a governance step. */
 export interface Step {
@@ -14,6 +15,9 @@ export interface Step {
   readonly entityId: string | null;
   readonly integrationId?: string | null;
 }
+
+/** Says whose integration a step is about as soon as that is known: a refusal is then filed under it too. */
+export type Concerns = (integrationId: string) => void;
 
 /** What a step did; names the integration where that was not known before. */
 export interface Done<Result> {
@@ -30,11 +34,11 @@ export interface Done<Result> {
 export async function managerStep<Result>(
   ctx: Context,
   step: Step,
-  work: (tx: Tx, manager: UserCaller) => Promise<Done<Result>>,
+  work: (tx: Tx, manager: UserCaller, concerns: Concerns) => Promise<Done<Result>>,
 ): Promise<Result> {
-  return auditingRefusals(ctx, step, (manager) =>
+  return auditingRefusals(ctx, step, (manager, concerns) =>
     ctx.db.transaction(async (tx) => {
-      const { result, integrationId = step.integrationId ?? null } = await work(tx, manager);
+      const { result, integrationId = step.integrationId ?? null } = await work(tx, manager, concerns);
       await recordAudit(tx, ctx, { ...step, integrationId, result: 'OK' });
       return result;
     }),
@@ -89,19 +93,67 @@ export async function createOnce<Result>(
 export async function auditingRefusals<Result>(
   ctx: Context,
   step: Step,
-  work: (manager: UserCaller) => Promise<Result>,
+  work: (manager: UserCaller, concerns: Concerns) => Promise<Result>,
 ): Promise<Result> {
+  let integrationId = step.integrationId ?? null;
   try {
     if (ctx.caller.kind !== 'user' || ctx.caller.role !== 'MANAGER') throw new DomainError('FORBIDDEN');
-    return await work(ctx.caller);
+    return await work(ctx.caller, (id) => {
+      integrationId = id;
+    });
   } catch (error) {
-    await auditRefusal(ctx, step, error);
+    await auditRefusal(ctx, { ...step, integrationId }, error);
     throw error;
   }
 }
 
+/** Errors that have their row in the log already. */
+const audited = new WeakSet<object>();
+
+/**
+ * Around a whole mutation: what is refused before its step begins, because the input has not the right shape, is audited
+ * under the step's name like every other refusal.
+ */
+export async function auditingShape<Result>(
+  ctx: Context,
+  step: { readonly action: string; readonly entity: string },
+  args: unknown,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const isAudited = typeof error === 'object' && error !== null && audited.has(error);
+    if (!isAudited) await auditRefusal(ctx, { ...step, ...findIds(args) }, error);
+    throw error;
+  }
+}
+
+const Ids = z.object({
+  id: z
+    .string()
+    .regex(/^[a-z]{3}_[0-9a-z]{26}$/)
+    .nullable()
+    .catch(null),
+  integrationId: z
+    .string()
+    .regex(/^int_[0-9a-z]{26}$/)
+    .nullable()
+    .catch(null),
+});
+
+/** What unparsed arguments say of whom they concern, as far as it looks like an id of ours. */
+function findIds(args: unknown): Pick<Step, 'integrationId'> & { readonly entityId: string | null } {
+  const outer = Ids.safeParse(args).data;
+  const inner = z.object({ input: Ids }).safeParse(args).data?.input;
+  const entityId = outer?.id ?? inner?.id ?? null;
+  const own = entityId?.startsWith('int_') === true ? entityId : null;
+  return { entityId, integrationId: outer?.integrationId ?? inner?.integrationId ?? own };
+}
+
 /** The log is written as far as the database answers: the refusal itself must reach its caller in any case. */
 export async function auditRefusal(ctx: Context, step: Step, error: unknown): Promise<void> {
+  if (typeof error === 'object' && error !== null) audited.add(error);
   const entry: AuditEntry = { ...step, integrationId: step.integrationId ?? null, ...describe(error) };
   await recordAuditAlone(ctx, entry).catch((err: unknown) => {
     ctx.log.error({ err, action: step.action, requestId: ctx.requestId }, 'refusal.not_audited');

@@ -19,12 +19,13 @@ import { registerDocumentSet } from './documents/register-document-set.ts';
 import { createWebhookEndpoint } from './endpoints/create-webhook-endpoint.ts';
 import { findWebhookEndpoints } from './endpoints/find-webhook-endpoints.ts';
 import { approveIntegration, rejectIntegration } from './integrations/decide-integration.ts';
-import { findIntegrations, loadApprovals, loadIntegration } from './integrations/find-integrations.ts';
+import { findIntegration, findIntegrations, loadApprovals } from './integrations/find-integrations.ts';
 import type { Integration } from './integrations/integration.ts';
 import { pauseIntegration, resumeIntegration } from './integrations/pause-integration.ts';
 import { registerIntegration } from './integrations/register-integration.ts';
 import { submitIntegration } from './integrations/submit-integration.ts';
 import { updateIntegration } from './integrations/update-integration.ts';
+import { auditingShape } from './manager-step.ts';
 import { resolveAppointment, resolveImagingReference, resolveIntegration, resolveOwn } from './references.ts';
 import { findTokens, lastUseOfToken } from './tokens/find-tokens.ts';
 import { issueToken } from './tokens/issue-token.ts';
@@ -38,11 +39,17 @@ const call =
   (_: never, args: unknown, ctx: Context): Promise<Result> =>
     run(ctx, args);
 
+/** As {@link call}, for a manager's mutation; `action` and `entity` are what its step is audited under. */
+const step =
+  <Result>(action: string, entity: string, run: (ctx: Context, args: unknown) => Promise<Result>) =>
+  (_: never, args: unknown, ctx: Context): Promise<Result> =>
+    auditingShape(ctx, { action, entity }, args, () => run(ctx, args));
+
 export const resolvers: Resolvers = {
   Query: {
     me: call(describeCaller),
     integrations: call(findIntegrations),
-    integration: (_: never, { id }: { id: string }, ctx) => loadIntegration(ctx, id),
+    integration: call(findIntegration),
     documentSets: call(findDocumentSets),
     persistedDocument: call(findPersistedDocument),
     auditEntries: call(findAuditEntries),
@@ -54,21 +61,21 @@ export const resolvers: Resolvers = {
     deadLetters: call(findDeadLetters),
   },
   Mutation: {
-    registerIntegration: call(registerIntegration),
-    updateIntegration: call(updateIntegration),
-    submitIntegration: call(submitIntegration),
-    approveIntegration: call(approveIntegration),
-    rejectIntegration: call(rejectIntegration),
-    pauseIntegration: call(pauseIntegration),
-    resumeIntegration: call(resumeIntegration),
-    issueToken: call(issueToken),
-    revokeToken: call(revokeToken),
-    registerDocumentSet: call(registerDocumentSet),
-    approveDocumentSet: call(approveDocumentSet),
-    rejectDocumentSet: call(rejectDocumentSet),
-    activateDocumentSet: call(activateDocumentSet),
-    simulateCoreEvent: call(requestCoreEvent),
-    createWebhookEndpoint: call(createWebhookEndpoint),
+    registerIntegration: step('integration.register', 'integration', registerIntegration),
+    updateIntegration: step('integration.update', 'integration', updateIntegration),
+    submitIntegration: step('integration.submit', 'integration', submitIntegration),
+    approveIntegration: step('integration.approve', 'integration', approveIntegration),
+    rejectIntegration: step('integration.reject', 'integration', rejectIntegration),
+    pauseIntegration: step('integration.pause', 'integration', pauseIntegration),
+    resumeIntegration: step('integration.resume', 'integration', resumeIntegration),
+    issueToken: step('token.issue', 'token', issueToken),
+    revokeToken: step('token.revoke', 'token', revokeToken),
+    registerDocumentSet: step('document_set.register', 'document_set', registerDocumentSet),
+    approveDocumentSet: step('document_set.approve', 'document_set', approveDocumentSet),
+    rejectDocumentSet: step('document_set.reject', 'document_set', rejectDocumentSet),
+    activateDocumentSet: step('document_set.activate', 'document_set', activateDocumentSet),
+    simulateCoreEvent: step('event.simulate', 'core_event_request', requestCoreEvent),
+    createWebhookEndpoint: step('webhook_endpoint.create', 'webhook_endpoint', createWebhookEndpoint),
   },
   Appointment: {
     __resolveReference: resolveAppointment,

@@ -247,6 +247,7 @@ export const ATTACKS: readonly Attack[] = [
     "insert into audit.seals values (99, 1, 'x', 'x')",
     'delete from audit.unsealed',
     'insert into audit.unsealed select key from audit.entries',
+    "select audit.append_refusal(now() - interval '1 day', 'a', null, 'token.issue', 'token', null, 'OK', null, 'r')",
   ]),
   attack('results are a closed list', "select audit.append('x', null, 'a.b', 'x', null, 'MAYBE', null, 'r')"),
   ...each('an event says what its trigger said', [

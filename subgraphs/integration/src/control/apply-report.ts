@@ -37,7 +37,7 @@ export async function applyReport(ctx: Context, body: unknown): Promise<Reported
   });
 }
 
-/** All in one statement; each keeps the actor and the request that the gateway saw. */
+/** All in one statement; each keeps the actor, the request and the instant that the gateway saw. */
 async function auditRefused(tx: Tx, refusals: ControlReport['refusals']): Promise<void> {
   if (refusals.length === 0) return;
   const rows = refusals.map(({ code, message, ...refusal }) => ({
@@ -46,9 +46,11 @@ async function auditRefused(tx: Tx, refusals: ControlReport['refusals']): Promis
     error_message: `${code}: ${message}`,
   }));
   await tx.execute(sql`
-    select audit.append(actor, integration_id, action, entity, entity_id, result, error_message, request_id, count)
-    from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as refusal (actor text, integration_id text, action text,
-      entity text, entity_id text, result text, error_message text, request_id text, count integer)`);
+    select audit.append_refusal(occurred_at, actor, integration_id, action, entity, entity_id, result, error_message,
+      request_id, count)
+    from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as refusal (occurred_at timestamptz, actor text,
+      integration_id text, action text, entity text, entity_id text, result text, error_message text, request_id text,
+      count integer)`);
 }
 
 /** Who you are, or what you may: 401, 403, and the 404 and 410 that hide what is not yours. */

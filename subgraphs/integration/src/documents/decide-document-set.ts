@@ -70,11 +70,12 @@ async function step(
   return managerStep(
     ctx,
     { action, entity: 'document_set', entityId: id },
-    async (tx, manager): Promise<Done<DocumentSet>> => {
+    async (tx, manager, concerns): Promise<Done<DocumentSet>> => {
       const [found] = await tx.select().from(documentSets).where(eq(documentSets.id, id));
       if (found === undefined) throw new DomainError('NOT_FOUND');
       // Integration before set: everybody locks in this order.
       const integration = await lockIntegrationByKey(tx, found.integrationKey);
+      concerns(integration.id);
       const [set] = await tx.select().from(documentSets).where(eq(documentSets.key, found.key)).for('update');
       if (set?.status !== from) {
         throw new DomainError('CONFLICT', { detail: `The set is ${set?.status ?? 'gone'}; this needs ${from}.` });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { findUnstorable } from '@bridgework/kernel/arguments';
 import { DomainError, type FieldError } from '@bridgework/kernel/errors';
 
 /**
@@ -87,6 +88,11 @@ function toApolloOperation(operation: unknown, at: number): RawEntry {
 function read({ key, text, pointer }: RawEntry, faults: FieldError[]): ManifestEntry | undefined {
   if (typeof text !== 'string' || text.trim() === '') {
     faults.push(fault(pointer, 'not-text', 'The document is not GraphQL text.'));
+    return undefined;
+  }
+  const unstorable = findUnstorable(text, pointer);
+  if (unstorable.length > 0) {
+    faults.push(...unstorable);
     return undefined;
   }
   const id = documentIdOf(text);

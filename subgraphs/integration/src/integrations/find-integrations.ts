@@ -1,3 +1,4 @@
+import { idArgument } from '@bridgework/kernel/arguments';
 import { type Connection, decodeCursor, pageSize, toConnection } from '@bridgework/kernel/connection';
 import type { Context } from '@bridgework/kernel/context';
 import type { Db, Tx } from '@bridgework/kernel/database';
@@ -30,6 +31,13 @@ export async function visibleIntegration(ctx: Context, id: string | null | undef
   if (id === null || id === undefined) return null;
   if (ctx.caller.kind === 'integration' && ctx.caller.integrationId !== id) return null;
   return loadIntegration(ctx, id);
+}
+
+const FindIntegration = z.object({ id: idArgument });
+
+/** One integration of the register; null when there is none. */
+export async function findIntegration(ctx: Context, args: unknown): Promise<Integration | null> {
+  return loadIntegration(ctx, parseInput(FindIntegration, args).id);
 }
 
 /** Throws NOT_FOUND. */
