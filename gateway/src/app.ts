@@ -1,8 +1,9 @@
+import type { Socket } from 'node:net';
 import type { GatewayConfig } from '@bridgework/kernel/config';
 import { DomainError, ERRORS } from '@bridgework/kernel/errors';
 import { newId } from '@bridgework/kernel/ids';
 import type { Logger } from '@bridgework/kernel/logger';
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Registry } from './control/registry.ts';
 import { PROBLEM_MEDIA_TYPE, toProblem } from './rest/problem.ts';
 
@@ -20,6 +21,7 @@ export function buildApp(config: GatewayConfig, registry: Registry, log: Logger)
     trustProxy: config.TRUSTED_PROXIES.length > 0 ? [...config.TRUSTED_PROXIES] : false,
     requestTimeout: RECEIVE_TIMEOUT_MS,
     routerOptions: { maxParamLength: 200 },
+    clientErrorHandler: (error, socket) => refuseConnection(error, socket, baseUrl),
     frameworkErrors: (_error, request, reply) => {
       writeHeaders(reply, config);
       answer(request, reply, new DomainError('NOT_FOUND'), baseUrl);
@@ -42,6 +44,30 @@ export function buildApp(config: GatewayConfig, registry: Registry, log: Logger)
   });
   addHealth(app, registry);
   return app;
+}
+
+/** What is no HTTP at all has no request to answer: the same problem, written by hand, and the connection ends. */
+function refuseConnection(error: ConnectionError, socket: Socket, baseUrl: string): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const refusal = new DomainError(error.code === 'HPE_HEADER_OVERFLOW' ? 'PAYLOAD_TOO_LARGE' : 'MALFORMED_JSON', {
+    detail: error.code === 'HPE_HEADER_OVERFLOW' ? 'The headers are too large.' : 'This is no HTTP request.',
+  });
+  const requestId = newId('req');
+  const problem = toProblem(refusal, { requestId, baseUrl });
+  const body = JSON.stringify(problem.body);
+  const head = [
+    `HTTP/1.1 ${problem.status} Refused`,
+    `request-id: ${requestId}`,
+    `content-type: ${PROBLEM_MEDIA_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
+    'x-content-type-options: nosniff',
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 function addHealth(app: FastifyInstance, registry: Registry): void {

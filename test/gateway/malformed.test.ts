@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { readContract } from '@bridgework/kernel/contract-files';
 import fc from 'fast-check';
 import { Client } from 'undici';
@@ -135,4 +136,18 @@ test('no search string or path is answered with 500', async () => {
     { numRuns: 200 },
   );
   await client.close();
+});
+
+test.each([
+  ['no HTTP', 'what is this\r\n\r\n', 400],
+  ['headers beyond all measure', `GET /api/v1/me HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`, 413],
+])('%s is a problem too', async (_name, bytes, status) => {
+  const { hostname, port } = new URL(clinic.origin);
+  const socket = connect(Number(port), hostname);
+  socket.write(bytes);
+  let text = '';
+  for await (const chunk of socket) text += String(chunk);
+  const [head = '', body = ''] = text.split('\r\n\r\n');
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*content-type: application/problem\\+json`));
+  expect(JSON.parse(body)).toMatchObject({ status, request_id: /request-id: (\S+)/.exec(head)?.[1] });
 });

@@ -3,7 +3,16 @@ import { z } from 'zod';
 import { readIdempotencyKey } from './idempotency.ts';
 import { DEFAULT_LIMIT, PAGE_PARAMETERS, type Page, type PageRequest, writePage } from './paging.ts';
 import { parseInput, readQuery } from './parse-input.ts';
-import type { Deprecation, FullerOperation, Method, RawRequest, Route, RoutePath } from './route.ts';
+import type {
+  Deprecation,
+  FullerOperation,
+  HtmlPage,
+  Method,
+  RawRequest,
+  Route,
+  RouteFacts,
+  RoutePath,
+} from './route.ts';
 import { parseStrictJson } from './strict-json.ts';
 
 type Shape = z.ZodObject;
@@ -42,9 +51,15 @@ export interface RouteDefinition<Params, Query, Body, Idempotent, Sort, Data, Dt
   readonly deprecation?: Deprecation;
   readonly variables: (input: RouteInput<Params, Query, Body, Idempotent, Sort>) => Record<string, unknown>;
   /** The operation's data as v1 shows it. `data` has the shape that the registered document asks for. */
-  readonly toV1: (data: Data, input: RouteInput<Params, Query, Body, Idempotent, Sort>) => Dto | Page<Dto>;
+  readonly toV1: (
+    data: Data,
+    input: RouteInput<Params, Query, Body, Idempotent, Sort>,
+    facts: RouteFacts,
+  ) => Dto | Page<Dto>;
   /** Where one operation has several answers. */
   readonly outcome?: (data: Data) => { readonly status: number; readonly replayed: boolean };
+  /** Path at which what a 201 tells of can be read again. */
+  readonly location?: (shown: Dto) => string;
 }
 
 export const DEFAULT_MAX_BODY_BYTES = 64 * 1024;
@@ -61,7 +76,7 @@ export function defineRoute<
   Sort extends string | undefined = undefined,
 >(definition: RouteDefinition<Params, Query, Body, Idempotent, Sort, Data, Dto>): Route {
   type Input = RouteInput<Params, Query, Body, Idempotent, Sort>;
-  const { variables, toV1, outcome, sort, ...row } = definition;
+  const { variables, toV1, outcome, sort, location, ...row } = definition;
   const query = definition.query ?? NOTHING;
   const route: Route = {
     ...withoutUndefined(row),
@@ -88,8 +103,11 @@ export function defineRoute<
       // The document was validated against the graph and execution proves its result, so data has the document's shape.
       const data = (await site.call(variables(parsed))) as Data;
       const { status, replayed } = outcome?.(data) ?? { status: usualStatus(definition.answers), replayed: false };
-      const shown = toV1(data, parsed);
-      if (sort === undefined) return { status, replayed, body: shown };
+      const shown = toV1(data, parsed, site.facts);
+      if (sort === undefined) {
+        const made = status === 201 ? location?.(shown as Dto) : undefined;
+        return { status, replayed, body: shown, ...(made === undefined ? {} : { location: made }) };
+      }
       const { body, next } = writePage(shown as Page<Dto>, (position) => site.cursors.seal(position, binding));
       return { status, replayed, body, ...(next === undefined ? {} : { next: nextQuery(raw.url, next) }) };
     },
@@ -102,27 +120,62 @@ export function defineLocalRoute<Params extends Shape>(definition: {
   readonly path: RoutePath;
   readonly tag: string;
   readonly summary: string;
+  readonly description?: string;
   readonly params: Params;
   readonly answers: Readonly<Record<number, z.ZodType>>;
   readonly refusals?: readonly ErrorCode[];
-  readonly toV1: (params: z.output<Params>) => unknown;
+  readonly toV1: (params: z.output<Params>, facts: RouteFacts) => unknown;
+  /** The same for people. */
+  readonly toPage?: (params: z.output<Params>, facts: RouteFacts) => HtmlPage;
 }): Route {
-  const { toV1, ...row } = definition;
+  const { toV1, toPage, ...row } = definition;
+  const paramsOf = (raw: RawRequest) => readInput(route, raw).params as z.output<Params>;
   const route: Route = {
-    ...row,
-    method: 'GET',
-    query: NOTHING,
-    maxBodyBytes: DEFAULT_MAX_BODY_BYTES,
-    idempotent: false,
-    personalData: false,
+    ...withoutUndefined(row),
+    ...PUBLIC,
     refusals: definition.refusals ?? [],
-    answer: async (raw) => {
-      const { params } = readInput(route, raw);
-      return { status: 200, replayed: false, body: toV1(params as z.output<Params>) };
-    },
+    ...(toPage === undefined
+      ? {}
+      : { page: { only: false, write: (raw: RawRequest, facts: RouteFacts) => toPage(paramsOf(raw), facts) } }),
+    answer: async (raw, site) => ({ status: 200, replayed: false, body: toV1(paramsOf(raw), site.facts) }),
   };
   return route;
 }
+
+/** A public page for people: HTML, whole in itself. */
+export function definePage(definition: {
+  readonly path: RoutePath;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly write: (facts: RouteFacts) => HtmlPage;
+}): Route {
+  const { write, ...row } = definition;
+  const route: Route = {
+    ...withoutUndefined(row),
+    ...PUBLIC,
+    params: NOTHING,
+    answers: {},
+    refusals: [],
+    page: {
+      only: true,
+      write: (raw, facts) => {
+        readInput(route, raw);
+        return write(facts);
+      },
+    },
+    answer: () => Promise.reject(new Error(`${definition.path} is HTML alone.`)),
+  };
+  return route;
+}
+
+const PUBLIC = {
+  method: 'GET',
+  query: NOTHING,
+  maxBodyBytes: DEFAULT_MAX_BODY_BYTES,
+  idempotent: false,
+  personalData: false,
+} as const;
 
 /** @throws DomainError NOT_FOUND: a foreign thing and one that never was are the same to a caller. */
 export function found<Value>(value: Value | null | undefined): Value {

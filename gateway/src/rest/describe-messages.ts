@@ -14,6 +14,14 @@ export const PROBLEM_SCHEMA: JsonSchema = {
     detail: { type: 'string' },
     instance: { type: 'string', examples: ['urn:request:req_7v2k9m4x0c8n5b1d6f3g7h2j4k'] },
     request_id: { type: 'string' },
+    scope: { type: 'string', description: 'With insufficient-scope: what is required.' },
+    missing_scopes: {
+      type: 'array',
+      items: { type: 'string' },
+      description: 'With insufficient-scope: what the integration was not approved for.',
+    },
+    balance_minor: { type: 'integer', description: 'With amount-exceeds-balance and its like: what is owed.' },
+    currency: { type: 'string', description: 'Of balance_minor.' },
     errors: {
       type: 'array',
       items: {
@@ -40,7 +48,11 @@ export function describeWebhook(type: EventType): JsonSchema {
   return {
     operationId: `on_${type.replace('.', '_')}`,
     tags: ['Webhooks'],
+    security: [],
     summary: `Sent to subscribed endpoints of an integration with ${readScope}.`,
+    description:
+      'Signed after Standard Webhooks 1.0, by headers and in the body. Delivered at least once: webhook-id is the same for each ' +
+      'attempt. Answer 2xx within ten seconds.',
     parameters: ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
       name,
       in: 'header',

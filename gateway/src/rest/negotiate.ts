@@ -6,15 +6,30 @@ import { DomainError } from '@bridgework/kernel/errors';
  * @throws DomainError NOT_ACCEPTABLE
  */
 export function requireJsonAccepted(accept: string | undefined): void {
-  if (accept === undefined || accept.trim() === '') return;
-  const ranges = accept.split(',').map(readRange);
-  for (const name of ['application/json', 'application/*', '*/*']) {
-    const range = ranges.find((one) => one.name === name);
-    if (range === undefined) continue;
-    if (range.quality > 0) return;
-    break;
-  }
+  if (qualityOf(accept, 'application/json') > 0) return;
   throw new DomainError('NOT_ACCEPTABLE', { detail: 'Send Accept: application/json.' });
+}
+
+/** @throws DomainError NOT_ACCEPTABLE when `Accept` excludes HTML. */
+export function requireHtmlAccepted(accept: string | undefined): void {
+  if (qualityOf(accept, 'text/html') > 0) return;
+  throw new DomainError('NOT_ACCEPTABLE', { detail: 'Send Accept: text/html.' });
+}
+
+/** Whether HTML is asked for by name and no less than JSON: a browser, and no client that takes anything. */
+export function prefersHtml(accept: string | undefined): boolean {
+  const asked = (accept ?? '').toLowerCase().includes('text/html');
+  return asked && qualityOf(accept, 'text/html') >= qualityOf(accept, 'application/json');
+}
+
+function qualityOf(accept: string | undefined, type: string): number {
+  if (accept === undefined || accept.trim() === '') return 1;
+  const ranges = accept.split(',').map(readRange);
+  for (const name of [type, type.replace(/\/.*$/, '/*'), '*/*']) {
+    const range = ranges.find((one) => one.name === name);
+    if (range !== undefined) return range.quality;
+  }
+  return 0;
 }
 
 /**

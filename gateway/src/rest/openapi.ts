@@ -3,30 +3,37 @@ import { type DocumentRequirement, EVENT_TYPES } from '@bridgework/schema';
 import type { z } from 'zod';
 import { describeWebhook, PROBLEM_SCHEMA } from './describe-messages.ts';
 import { describeInline, describeNamed, type JsonSchema, schemaRef } from './describe-schema.ts';
+import { describeTags, HEADERS, type HeaderName, headerRefs } from './openapi-parts.ts';
 import type { Route } from './route.ts';
-import { API_VERSION } from './versions.ts';
+import { belongsTo, type Major, VERSIONS } from './versions.ts';
 
 /** What each registered operation asks of its caller, by the operation's name. */
 export type Registered = ReadonlyMap<string, { readonly requirement: DocumentRequirement }>;
 
 /**
- * The reference as OpenAPI 3.1, made of the table alone; the scopes are those of each route's registered document, so what
- * is told and what is enforced cannot differ.
+ * The reference of one version as OpenAPI 3.1, made of the table alone; the scopes are those of each route's registered
+ * document, so what is told and what is enforced cannot differ.
  */
-export function buildOpenApi(routes: readonly Route[], registered: Registered): JsonSchema {
+export function buildOpenApi(allRoutes: readonly Route[], registered: Registered, major: Major = 'v1'): JsonSchema {
+  const routes = allRoutes.filter(({ path }) => belongsTo(path, major));
   const answers = routes.flatMap((route) => Object.values(route.answers));
   const bodies = routes.flatMap((route) => (route.body === undefined ? [] : [route.body]));
   return {
     openapi: '3.1.0',
     info: {
       title: 'Bridgework REST API',
-      version: API_VERSION,
-      description: 'The door of a dental clinic for its partners. Additive changes only within v1.',
+      version: VERSIONS.find((one) => one.major === major)?.version,
+      summary: 'The door of a dental clinic for its partners.',
+      description: INTRODUCTION,
+      license: { name: 'For partners of the clinic', identifier: 'LicenseRef-Partner-Agreement' },
     },
-    servers: [{ url: '/' }],
-    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
+    servers: [{ url: '/', description: 'The clinic that serves this file.' }],
+    tags: describeTags([...routes.map(({ tag }) => tag), ...(major === 'v1' ? ['Webhooks'] : [])]),
     paths: describePaths(routes, registered),
-    webhooks: Object.fromEntries(EVENT_TYPES.map((type) => [type, { post: describeWebhook(type) }])),
+    // Events have versions of their own and are told of once.
+    ...(major === 'v1'
+      ? { webhooks: Object.fromEntries(EVENT_TYPES.map((type) => [type, { post: describeWebhook(type) }])) }
+      : {}),
     components: {
       securitySchemes: {
         integrationToken: {
@@ -36,6 +43,7 @@ export function buildOpenApi(routes: readonly Route[], registered: Registered): 
           description: 'An integration token. The scopes an operation needs stand as its roles.',
         },
       },
+      headers: HEADERS,
       schemas: {
         ...describeNamed([...new Set(answers)], { open: true }),
         ...describeNamed([...new Set(bodies)], { open: false }),
@@ -44,6 +52,11 @@ export function buildOpenApi(routes: readonly Route[], registered: Registered): 
     },
   };
 }
+
+const INTRODUCTION =
+  'Additive changes only within a version: new operations, optional inputs and new response fields; ignore what you do not ' +
+  'know. Refusals are application/problem+json (RFC 9457). Writes are done once per Idempotency-Key. HEAD is answered ' +
+  'wherever GET is. There is no CORS: a token belongs on a server, never in a browser.';
 
 function describePaths(routes: readonly Route[], registered: Registered): JsonSchema {
   const paths: Record<string, JsonSchema> = {};
@@ -59,14 +72,14 @@ function describeRoute(route: Route, registered: Registered): JsonSchema {
     operationId: operationIdOf(route),
     tags: [route.tag],
     summary: route.summary,
-    ...(route.description === undefined ? {} : { description: route.description }),
+    description: route.description ?? route.summary,
     ...(route.deprecation === undefined ? {} : { deprecated: true }),
     security: requirement?.scopes.map((scopes) => ({ integrationToken: [...scopes] })) ?? [],
     parameters: describeParameters(route),
     ...(route.body === undefined
       ? {}
       : { requestBody: { required: true, content: { 'application/json': { schema: schemaRef(route.body) } } } }),
-    responses: { ...describeAnswers(route), ...describeRefusals(refusalsOf(route, requirement)) },
+    responses: { ...describeAnswers(route), ...describeRefusals(refusalsOf(route, requirement), route) },
   };
 }
 
@@ -78,7 +91,7 @@ function requirementOf({ operation }: Route, registered: Registered): DocumentRe
 }
 
 const operationIdOf = ({ operation, path }: Route): string => {
-  const name = operation?.replace(/V1$/, '') ?? path.split('/')[3]?.replace(/\W.*$/, '') ?? path;
+  const name = operation?.replace(/V[0-9]+$/, '') ?? path.split('/')[3]?.replace(/\W.*$/, '') ?? path;
   return name.charAt(0).toLowerCase() + name.slice(1);
 };
 
@@ -100,25 +113,38 @@ function describeParameters(route: Route): JsonSchema[] {
 }
 
 function describeAnswers(route: Route): JsonSchema {
-  const headers = {
-    'Request-Id': { schema: { type: 'string' } },
-    'API-Version': { schema: { type: 'string' } },
-    ...(route.idempotent ? { 'Idempotent-Replayed': { schema: { type: 'string', enum: ['true'] } } } : {}),
-    ...(isCached(route) ? { ETag: { schema: { type: 'string' } } } : {}),
-  };
+  const headers = headerRefs(headersOf(route));
   const answers = Object.entries(route.answers).map(([status, dto]) => [
     status,
     {
       description: status === '201' ? 'Done.' : 'The answer.',
-      headers,
-      content: { 'application/json': { schema: schemaRef(dto) } },
+      headers: status === '201' ? { ...headers, ...headerRefs(['Location']) } : headers,
+      content: {
+        'application/json': { schema: schemaRef(dto) },
+        ...(status === '200' && route.page !== undefined ? { 'text/html': HTML } : {}),
+      },
     },
   ]);
   return {
     ...Object.fromEntries(answers),
-    ...(isCached(route) ? { 304: { description: 'What If-None-Match names is still current.' } } : {}),
+    ...(route.page?.only === true
+      ? { 200: { description: 'The page.', headers, content: { 'text/html': HTML } } }
+      : {}),
+    ...(isCached(route) ? { 304: { description: 'What If-None-Match names is still current.', headers } } : {}),
   };
 }
+
+const HTML: JsonSchema = { schema: { type: 'string' } };
+
+const headersOf = (route: Route): readonly HeaderName[] => [
+  'Request-Id',
+  'API-Version',
+  ...(route.operation === undefined ? [] : (['RateLimit-Policy', 'RateLimit'] as const)),
+  ...(route.idempotent ? (['Idempotent-Replayed'] as const) : []),
+  ...(isCached(route) ? (['ETag'] as const) : []),
+  ...('cursor' in route.query.shape || route.deprecation !== undefined ? (['Link'] as const) : []),
+  ...(route.deprecation === undefined ? [] : (['Deprecation', 'Sunset'] as const)),
+];
 
 const isCached = (route: Route): boolean => route.method === 'GET' && !route.personalData;
 
@@ -147,23 +173,49 @@ const TOKEN_REFUSALS = [
   'WRONG_ENVIRONMENT',
   'INTEGRATION_PAUSED',
   'REVIEW_OVERDUE',
+  'QUOTA_EXCEEDED',
   'TEMPORARILY_UNAVAILABLE',
 ] as const;
 const BODY_REFUSALS = ['MALFORMED_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const;
 
-function describeRefusals(codes: readonly ErrorCode[]): JsonSchema {
+function describeRefusals(codes: readonly ErrorCode[], route: Route): JsonSchema {
   const statuses = [...new Set(codes.map((code) => ERRORS[code].status))];
   return Object.fromEntries(
-    statuses.map((status) => [
-      status,
-      {
-        description: codes
-          .filter((code) => ERRORS[code].status === status)
-          .map(slugOf)
-          .sort()
-          .join(', '),
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-      },
-    ]),
+    statuses.map((status) => {
+      const slugs = codes
+        .filter((code) => ERRORS[code].status === status)
+        .map(slugOf)
+        .sort();
+      return [
+        status,
+        {
+          description: slugs.join(', '),
+          headers: headerRefs([...headersOfRefusal(route, status)]),
+          content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+          'x-problem-types': slugs,
+        },
+      ];
+    }),
   );
 }
+
+function headersOfRefusal(route: Route, status: number): Set<HeaderName> {
+  // Business answers are repeated under their key; those about form and caller are given anew each time.
+  const isRepeated = route.idempotent && [404, 409, 422].includes(status);
+  return new Set([
+    'Request-Id',
+    'API-Version',
+    ...(route.operation === undefined || status === 401 ? [] : (['RateLimit-Policy', 'RateLimit'] as const)),
+    ...(isRepeated ? (['Idempotent-Replayed'] as const) : []),
+    ...(route.deprecation === undefined || status < 404 ? [] : (['Deprecation', 'Sunset', 'Link'] as const)),
+    ...(HEADERS_OF_STATUS[status] ?? []),
+  ]);
+}
+
+const HEADERS_OF_STATUS: Readonly<Record<number, readonly HeaderName[]>> = {
+  401: ['WWW-Authenticate'],
+  403: ['WWW-Authenticate'],
+  409: ['Retry-After'],
+  429: ['Retry-After'],
+  503: ['Retry-After'],
+};

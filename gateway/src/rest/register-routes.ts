@@ -4,16 +4,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestScope } from '../graph/execute.ts';
 import type { GatewayServices } from '../services.ts';
 import { IDEMPOTENCY_HEADER } from './idempotency.ts';
-import { requireJsonAccepted, requireJsonBody } from './negotiate.ts';
+import { prefersHtml, requireHtmlAccepted, requireJsonAccepted, requireJsonBody } from './negotiate.ts';
 import { type CursorSeal, createCursorSeal } from './paging.ts';
 import { refusalOf } from './problem.ts';
-import { writeAnswer, writeCommonHeaders, writeDeprecation, writeProblem } from './reply.ts';
-import type { Route, RouteAnswer } from './route.ts';
+import { writeAnswer, writeCommonHeaders, writeDeprecation, writePageAnswer, writeProblem } from './reply.ts';
+import type { RawRequest, Route, RouteAnswer, RouteFacts } from './route.ts';
 import { routes as productRoutes } from './routes.ts';
 import { answerUnknown, fromFramework } from './unknown-requests.ts';
 import { inV1Names } from './v1-names.ts';
-
-const PREFIX = '/api/v1';
+import { belongsTo, prefixOf, VERSIONS } from './versions.ts';
 
 /** What the frame has learned of a request on its way to the answer. */
 interface Admission {
@@ -29,11 +28,12 @@ interface Frame {
   readonly services: GatewayServices;
   readonly cursors: CursorSeal;
   readonly baseUrl: string;
+  readonly routes: readonly Route[];
   readonly admissions: WeakMap<FastifyRequest, Admission>;
 }
 
 /**
- * Mounts REST v1. The application gives each request its public id (`genReqId: () => newId('req')`) and answers what
+ * Mounts every version of the REST API. The application gives each request its public id (`genReqId: () => newId('req')`) and answers what
  * meets no route at all, such as a URL that cannot be decoded.
  *
  * The order of the checks is part of the contract: identity, scope, media types, then what the request says.
@@ -47,33 +47,48 @@ export async function registerRest(
     services,
     cursors: createCursorSeal(services.config.CURSOR_KEY),
     baseUrl: (services.config.PUBLIC_URL ?? '').replace(/\/$/, ''),
+    routes,
     admissions: new WeakMap(),
   };
+  for (const { major, version } of VERSIONS) {
+    const own = routes.filter(({ path }) => belongsTo(path, major));
+    await mountVersion(app, frame, { prefix: prefixOf(major), version, routes: own });
+  }
+}
+
+async function mountVersion(
+  app: FastifyInstance,
+  frame: Frame,
+  { prefix, version, routes }: { prefix: string; version: string; routes: readonly Route[] },
+): Promise<void> {
   await app.register(
     (rest, _options, done) => {
       rest.removeAllContentTypeParsers();
       // Bytes, whatever they are called: the media type was judged before, and strict-json reads them.
       rest.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-      rest.addHook('onRequest', async (_request, reply) => writeCommonHeaders(reply));
+      rest.addHook('onRequest', async (_request, reply) => writeCommonHeaders(reply, version));
       rest.setErrorHandler((error, request, reply) => refuse(frame, error, request, reply));
       rest.setNotFoundHandler((request, reply) => answerUnknown(frame.baseUrl, routes, request, reply));
-      for (const route of routes) mount(rest, frame, route);
+      for (const route of routes) mount(rest, frame, prefix, route);
       done();
     },
-    { prefix: PREFIX },
+    { prefix },
   );
 }
 
-function mount(rest: FastifyInstance, frame: Frame, route: Route): void {
+function mount(rest: FastifyInstance, frame: Frame, prefix: string, route: Route): void {
   rest.route({
     method: route.method,
-    url: route.path.slice(PREFIX.length).replaceAll(/\{([a-z_]+)\}/g, ':$1'),
+    url: route.path.slice(prefix.length).replaceAll(/\{([a-z_]+)\}/g, ':$1'),
     bodyLimit: route.maxBodyBytes,
     onRequest: (request) => admit(frame, route, request),
     handler: async (request, reply) => {
       if (route.deprecation !== undefined) judgeDeprecation(frame, route.deprecation, reply);
-      const answer = await run(frame, route, request);
-      return writeAnswer(reply, route, answer, request.headers['if-none-match']);
+      const { accept, 'if-none-match': ifNoneMatch } = request.headers;
+      if (route.page !== undefined && (route.page.only || prefersHtml(accept))) {
+        return writePageAnswer(reply, route.page.write(rawOf(request), factsOf(frame)), ifNoneMatch);
+      }
+      return writeAnswer(reply, route, await run(frame, route, request), ifNoneMatch);
     },
   });
 }
@@ -86,7 +101,9 @@ async function admit(frame: Frame, route: Route, request: FastifyRequest): Promi
     admission.operation = chooseOperation(route, admission.scope) ?? route.operation;
     frame.services.authorizeOperation(admission.operation, admission.scope);
   }
-  requireJsonAccepted(request.headers.accept);
+  const { accept } = request.headers;
+  if (route.page?.only === true) requireHtmlAccepted(accept);
+  else if (route.page === undefined || !prefersHtml(accept)) requireJsonAccepted(accept);
   if (route.body !== undefined) {
     requireJsonBody(request.headers['content-type'], request.headers['content-encoding']);
   }
@@ -101,28 +118,41 @@ function chooseOperation({ fuller }: Route, { caller }: RequestScope): string | 
 async function run(frame: Frame, route: Route, request: FastifyRequest): Promise<RouteAnswer> {
   const admission = frame.admissions.get(request);
   const scope = admission?.scope;
-  const answer = await route.answer(
-    {
-      url: request.raw.url ?? '',
-      params: request.params as Record<string, string>,
-      body: Buffer.isBuffer(request.body) ? request.body : undefined,
-      idempotencyKey: request.headers[IDEMPOTENCY_HEADER],
+  const answer = await route.answer(rawOf(request), {
+    holder: scope === undefined ? '' : holderOf(scope),
+    cursors: frame.cursors,
+    facts: factsOf(frame),
+    call: async (variables) => {
+      if (admission?.operation === undefined || scope === undefined) {
+        throw new Error(`${route.path} runs no operation.`);
+      }
+      admission.operationRuns = true;
+      return frame.services.callOperation(admission.operation, variables, scope).catch((refusal: unknown) => {
+        throw inV1Names(refusal);
+      });
     },
-    {
-      holder: scope === undefined ? '' : holderOf(scope),
-      cursors: frame.cursors,
-      call: async (variables) => {
-        if (admission?.operation === undefined || scope === undefined) {
-          throw new Error(`${route.path} runs no operation.`);
-        }
-        admission.operationRuns = true;
-        return frame.services.callOperation(admission.operation, variables, scope).catch((refusal: unknown) => {
-          throw inV1Names(refusal);
-        });
-      },
-    },
-  );
+  });
   return { ...answer, body: proveAnswer(route, answer) };
+}
+
+const rawOf = (request: FastifyRequest): RawRequest => ({
+  url: request.raw.url ?? '',
+  params: request.params as Record<string, string>,
+  body: Buffer.isBuffer(request.body) ? request.body : undefined,
+  idempotencyKey: request.headers[IDEMPOTENCY_HEADER],
+});
+
+function factsOf({ services: { config, now }, routes, baseUrl }: Frame): RouteFacts {
+  return {
+    routes,
+    now: now(),
+    environment: config.CLINIC_ENV,
+    baseUrl,
+    limits: {
+      requestsPerToken: config.TOKEN_REQUESTS_PER_MINUTE,
+      requestsPerIntegration: config.INTEGRATION_REQUESTS_PER_MINUTE,
+    },
+  };
 }
 
 /** A cursor belongs to the integration, whichever of its tokens asked; a person's to the person. */

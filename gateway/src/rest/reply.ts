@@ -3,14 +3,13 @@ import type { FastifyReply } from 'fastify';
 import { matchesEtag, strongEtag } from './etag.ts';
 import { REPLAYED_HEADER } from './idempotency.ts';
 import { PROBLEM_MEDIA_TYPE, refusalOf, toProblem } from './problem.ts';
-import type { Deprecation, Route, RouteAnswer } from './route.ts';
-import { API_VERSION } from './versions.ts';
+import type { Deprecation, HtmlPage, Route, RouteAnswer } from './route.ts';
 
 /** Headers of every answer, the refused ones included. */
-export function writeCommonHeaders(reply: FastifyReply): void {
+export function writeCommonHeaders(reply: FastifyReply, version: string): void {
   reply.headers({
     'request-id': reply.request.id,
-    'api-version': API_VERSION,
+    'api-version': version,
     'cache-control': 'no-store',
     vary: 'Authorization, Accept',
     'x-content-type-options': 'nosniff',
@@ -27,8 +26,29 @@ export function writeAnswer(
   const text = JSON.stringify(answer.body);
   reply.code(answer.status).type('application/json; charset=utf-8');
   if (answer.replayed) reply.header(REPLAYED_HEADER, 'true');
+  if (answer.location !== undefined) reply.header('location', answer.location);
   if (answer.next !== undefined) addLink(reply, `${route.path}?${answer.next}`, 'next');
   if (route.method !== 'GET' || route.personalData) return reply.send(text);
+  return sendUnlessHeld(reply, text, ifNoneMatch);
+}
+
+/** Answers with a page. Its style sheets are named by their hash; scripts, and whatever comes from elsewhere, are refused. */
+export function writePageAnswer(
+  reply: FastifyReply,
+  { html, styleHashes }: HtmlPage,
+  ifNoneMatch: string | undefined,
+): FastifyReply {
+  reply
+    .code(200)
+    .type('text/html; charset=utf-8')
+    .header(
+      'content-security-policy',
+      `default-src 'none'; style-src ${styleHashes.join(' ')}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    );
+  return sendUnlessHeld(reply, html, ifNoneMatch);
+}
+
+function sendUnlessHeld(reply: FastifyReply, text: string, ifNoneMatch: string | undefined): FastifyReply {
   const etag = strongEtag(text);
   reply.headers({ 'cache-control': 'private, no-cache', etag });
   if (!matchesEtag(ifNoneMatch, etag)) return reply.send(text);

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { CursorSeal } from './paging.ts';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
-export type RoutePath = `/api/v1/${string}`;
+export type RoutePath = `/api/v1/${string}` | `/api/v2/${string}`;
 
 /** A part of the contract that is on its way out. @see RFC 9745, RFC 8594 */
 export interface Deprecation {
@@ -30,6 +30,17 @@ export interface RawRequest {
   readonly idempotencyKey: string | readonly string[] | undefined;
 }
 
+/** What the product can say of itself: for routes that tell about the API. */
+export interface RouteFacts {
+  readonly routes: readonly Route[];
+  readonly now: Date;
+  /** Of requests within a minute. */
+  readonly limits: { readonly requestsPerToken: number; readonly requestsPerIntegration: number };
+  readonly environment: string;
+  /** Public origin, or '' when none is configured. */
+  readonly baseUrl: string;
+}
+
 /** What a route is run with. */
 export interface RouteSite {
   /** Runs the operation as the request's caller; throws a DomainError rather than answer with a hole. */
@@ -37,6 +48,7 @@ export interface RouteSite {
   /** To whom a cursor belongs. */
   readonly holder: string;
   readonly cursors: CursorSeal;
+  readonly facts: RouteFacts;
 }
 
 export interface RouteAnswer {
@@ -45,6 +57,15 @@ export interface RouteAnswer {
   readonly replayed: boolean;
   /** Query of the next page. */
   readonly next?: string;
+  /** Where the thing that was made can be read. */
+  readonly location?: string;
+}
+
+/** A page for people, and the one style sheet it may use. */
+export interface HtmlPage {
+  readonly html: string;
+  /** `'sha256-…'` of each inline style sheet, for the content security policy. */
+  readonly styleHashes: readonly string[];
 }
 
 /** A row of the route table: what OpenAPI tells, and how a request is answered. */
@@ -71,5 +92,10 @@ export interface Route {
   /** What a refused write is called in the audit log. */
   readonly action?: string;
   readonly deprecation?: Deprecation;
+  /** Given to who prefers HTML: a browser. `only` says that there is no JSON. */
+  readonly page?: {
+    readonly only: boolean;
+    readonly write: (raw: RawRequest, facts: RouteFacts) => HtmlPage;
+  };
   readonly answer: (raw: RawRequest, site: RouteSite) => Promise<RouteAnswer>;
 }

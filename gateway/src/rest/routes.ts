@@ -1,15 +1,19 @@
 import type { Route } from './route.ts';
 import { getAppointmentV1, listAppointmentsV1 } from './v1/appointments.ts';
+import { getDocsV1 } from './v1/docs.ts';
 import { listLowStockV1 } from './v1/inventory.ts';
 import { getPayableInvoiceV1 } from './v1/invoices.ts';
+
 import { getMeV1 } from './v1/me.ts';
-import { getOpenApiV1 } from './v1/openapi.ts';
+import { getOpenApiV1, getOpenApiV2 } from './v1/openapi.ts';
 import { getPatientV1 } from './v1/patients.ts';
 import { confirmPaymentV1, findPaymentConfirmationV1, getPaymentConfirmationV1 } from './v1/payment-confirmations.ts';
-import { getProblemTypeV1, getVersionsV1 } from './v1/product.ts';
+import { getProblemTypeV1 } from './v1/problems.ts';
+import { getVersionsV1 } from './v1/versions.ts';
 import { getVisitV1, listVisitsV1 } from './v1/visits.ts';
+import { getAppointmentV2, listAppointmentsV2 } from './v2/appointments.ts';
 
-/** REST v1 on one screen. Anything else is 404. */
+/** The REST API on one screen. Anything else is 404. */
 export const routes: readonly Route[] = [
   listAppointmentsV1,
   getAppointmentV1,
@@ -24,5 +28,9 @@ export const routes: readonly Route[] = [
   getMeV1,
   getVersionsV1,
   getOpenApiV1,
+  getDocsV1,
   getProblemTypeV1,
+  listAppointmentsV2,
+  getAppointmentV2,
+  getOpenApiV2,
 ];

@@ -10,7 +10,7 @@ export function answerUnknown(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const path = request.url.split('?', 1)[0] ?? '';
+  const path = decoded(request.url.split('?', 1)[0] ?? '');
   const methods = routes.filter((route) => matchesPath(route, path)).map(({ method }) => method);
   if (methods.includes('GET')) methods.push('HEAD' as 'GET');
   if (methods.length === 0 || methods.some((method) => method === request.method)) {
@@ -18,6 +18,15 @@ export function answerUnknown(
   }
   reply.header('allow', [...new Set(methods)].join(', '));
   return writeProblem(reply, new DomainError('METHOD_NOT_ALLOWED'), baseUrl);
+}
+
+/** As the router reads it, so that a path it knows is known here. */
+function decoded(path: string): string {
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
+  }
 }
 
 function matchesPath(route: Route, path: string): boolean {

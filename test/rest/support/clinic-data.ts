@@ -8,7 +8,7 @@ export const appointment = (fields: Readonly<Record<string, unknown>> = {}) => (
   startsAt: at,
   endsAt: '2026-03-01T09:00:00.000Z',
   patient: { id: newId('pat'), displayName: 'سارة ا.' },
-  provider: { id: newId('prv') },
+  provider: { id: newId('prv'), name: 'د. ليلى' },
   chair: null,
   source: 'CLINIC',
   sequence: 1,

@@ -8,9 +8,13 @@ import { isAllowed, type Scope } from '@bridgework/schema';
 import Fastify from 'fastify';
 import { buildASTSchema, execute as graphqlExecute, parse } from 'graphql';
 import type { GatewayServices, Refusal } from '../../../gateway/src/index.ts';
+import { buildOpenApi } from '../../../gateway/src/rest/openapi.ts';
 import { registerRest } from '../../../gateway/src/rest/register-routes.ts';
 import { readRegisteredDocuments } from '../../../gateway/src/rest/registered-documents.ts';
 import type { Route } from '../../../gateway/src/rest/route.ts';
+import { VERSIONS } from '../../../gateway/src/rest/versions.ts';
+import type { ReferenceDocument } from '../../support/check-answer.ts';
+import { checkAgainst } from '../../support/check-every-answer.ts';
 
 /** The graph's roots: fields as values or functions of their arguments. */
 export type Root = Readonly<Record<string, unknown>>;
@@ -65,12 +69,15 @@ export async function startRest(root: Root, routes?: readonly Route[]): Promise<
   const services = { ...createServices(root, operations), reportRefusal: (refusal: Refusal) => refusals.push(refusal) };
   const app = Fastify({
     genReqId: () => newId('req'),
-
     forceCloseConnections: true,
   });
   await registerRest(app, services, routes);
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
+  if (routes !== undefined) {
+    const references = VERSIONS.map(({ major }) => buildOpenApi(routes, documents, major));
+    checkAgainst(`http://127.0.0.1:${port}`, references as unknown as ReferenceDocument[]);
+  }
   return {
     refusals,
     operations,

@@ -20,7 +20,13 @@ export const MeV1 = z
       .nullable()
       .meta({ description: 'Null for a person of the clinic.' }),
     scopes: z.array(z.enum(SCOPE_NAMES)),
-    limits: z.strictObject({ body_bytes: z.int(), page_default: z.int(), page_max: z.int() }),
+    limits: z.strictObject({
+      requests_per_minute: z.int().meta({ description: 'Of this token; RateLimit tells what is left of it.' }),
+      requests_per_minute_of_integration: z.int().meta({ description: 'Of all tokens of the integration together.' }),
+      body_bytes: z.int(),
+      page_default: z.int(),
+      page_max: z.int(),
+    }),
   })
   .meta({ id: 'Me' });
 
@@ -45,7 +51,7 @@ export const getMeV1 = defineRoute({
   personalData: false,
   answers: { 200: MeV1 },
   variables: () => ({}),
-  toV1: ({ me }: MeData) => ({
+  toV1: ({ me }: MeData, _input, facts) => ({
     kind: me.kind,
     name: me.name,
     token_id: me.tokenId,
@@ -57,6 +63,12 @@ export const getMeV1 = defineRoute({
       review_due_on: me.reviewDueOn,
     },
     scopes: me.scopes,
-    limits: { body_bytes: DEFAULT_MAX_BODY_BYTES, page_default: DEFAULT_LIMIT, page_max: MAX_LIMIT },
+    limits: {
+      requests_per_minute: facts.limits.requestsPerToken,
+      requests_per_minute_of_integration: facts.limits.requestsPerIntegration,
+      body_bytes: DEFAULT_MAX_BODY_BYTES,
+      page_default: DEFAULT_LIMIT,
+      page_max: MAX_LIMIT,
+    },
   }),
 });

@@ -98,6 +98,7 @@ export const confirmPaymentV1 = defineRoute({
     status: confirmPayment.recordedEarlier ? 200 : 201,
     replayed: confirmPayment.replayed || confirmPayment.recordedEarlier,
   }),
+  location: ({ id }) => `/api/v1/payment-confirmations/${id}`,
   toV1: ({ confirmPayment: receipt }: ReceiptData) => ({
     id: receipt.confirmationId,
     status: receipt.status,
