@@ -76,7 +76,7 @@ module.exports = {
       'workers-use-public-surfaces',
       "Workers call a subgraph's index.ts and nothing behind it.",
       { path: '^workers/' },
-      { path: '^subgraphs/(?!integration/src/index\\.ts)' },
+      { path: '^subgraphs/(?!(appointment|billing|integration)/src/index\\.ts)' },
     ),
     forbid(
       'workers-stand-alone',

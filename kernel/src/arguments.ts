@@ -51,3 +51,15 @@ function toFieldError({ path, code, message }: z.core.$ZodIssue): FieldError {
 
 /** @see RFC 6901 */
 const segmentOf = (name: string): string => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+
+/**
+ * An idempotency key: 1 to 255 visible ASCII characters.
+ *
+ * @throws DomainError IDEMPOTENCY_KEY_MISSING or VALIDATION_FAILED.
+ */
+export function parseIdempotencyKey(key: string): string {
+  if (key === '') throw new DomainError('IDEMPOTENCY_KEY_MISSING');
+  if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  const fault = { pointer: '/idempotencyKey', code: 'invalid-format', detail: 'is 1 to 255 visible ASCII characters' };
+  throw new DomainError('VALIDATION_FAILED', { errors: [fault] });
+}

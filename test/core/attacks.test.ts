@@ -6,7 +6,7 @@ import { connectCore } from './connected-core.ts';
 
 /** Our own processes: what would be in an attacker's hands if one of them were taken over. */
 const OURS = LOGIN_ROLES.filter((role) => role !== 'core_app');
-const OUR_TABLES = new Set(['appointment.imports']);
+const OUR_TABLES = new Set(['appointment.imports', 'appointment.imaging_metadata']);
 
 interface Relation {
   readonly name: string;

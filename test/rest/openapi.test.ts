@@ -19,6 +19,7 @@ import {
   visit,
 } from './support/clinic-data.ts';
 import { type RestServer, startRest } from './support/rest-server.ts';
+import { submissionBodies, submissionIds, submissionRoot } from './support/submission-data.ts';
 
 const documents = readRegisteredDocuments();
 const openapis = VERSIONS.map(({ major }) => [major, buildOpenApi(routes, documents, major)] as const);
@@ -45,6 +46,7 @@ beforeAll(async () => {
     confirmPayment: receipt(),
     terminalConfirmation: rows.c,
     terminalConfirmationByTransaction: rows.c,
+    ...submissionRoot,
   });
 });
 afterAll(() => rest.close());
@@ -100,6 +102,7 @@ const IDS: Readonly<Record<string, string>> = {
   '/api/v1/payment-confirmations/{id}': rows.c.id,
   '/api/v1/problems/{slug}': 'not-found',
   '/api/v2/appointments/{id}': rows.a.id,
+  ...submissionIds,
 };
 
 test.each(routes.map((route) => [name(route), route] as const))('%s answers what it documents', async (_, route) => {
@@ -111,7 +114,7 @@ test.each(routes.map((route) => [name(route), route] as const))('%s answers what
     ...(route.body === undefined
       ? {}
       : {
-          body: JSON.stringify(payment()),
+          body: JSON.stringify(submissionBodies[route.path] ?? payment()),
           headers: { 'content-type': 'application/json', 'idempotency-key': 'k' },
         }),
   });

@@ -70,6 +70,7 @@ export interface PartnerOptions {
   /** A manifest as a client's tools write it, instead of `documents`. */
   readonly manifest?: string;
   readonly adHoc?: boolean;
+  readonly allowedImageHosts?: readonly string[];
 }
 
 /** The whole product in one process, as the launcher would start it in three, over a clinic of its own. */
@@ -274,7 +275,7 @@ const key = (): string => randomBytes(12).toString('hex');
 async function registerPartner(
   request: Request,
   { huda, omar }: Pick<Clinic, 'huda' | 'omar'>,
-  { scopes, documents = [], manifest = manifestOf(documents), adHoc = false }: PartnerOptions,
+  { scopes, documents = [], manifest = manifestOf(documents), adHoc = false, allowedImageHosts = [] }: PartnerOptions,
 ): Promise<Partner> {
   const { registerIntegration } = await huda.run(
     `mutation ($input: RegisterIntegrationInput!, $key: String!) { registerIntegration(input: $input, idempotencyKey: $key) { id } }`,
@@ -290,6 +291,7 @@ async function registerPartner(
         reviewIntervalMonths: 6,
         requestedScopes: scopes,
         adHoc,
+        allowedImageHosts,
       },
     },
   );

@@ -10,6 +10,7 @@ import { startHeadExporter } from './audit/head-exporter.ts';
 import { startSealWatch } from './audit/seal-watch.ts';
 import { startSealer } from './audit/sealer.ts';
 import { startDailyJobs } from './daily/run-daily.ts';
+import { startImporter } from './imports/importer.ts';
 import { startLaneJobs } from './jobs.ts';
 import { startDispatcher } from './outbox/dispatcher.ts';
 import type { Repeating } from './schedule.ts';
@@ -104,6 +105,7 @@ async function startWorkers(config: WorkersSettings, deps: WorkersDependencies):
     startVerifier(contextOf('endpoint.verify'), { environment, sealingKeys, egress }),
     startDailyJobs(contextOf),
     startSealWatch(contextOf('audit.watch')),
+    startImporter(contextOf('appointment.import')),
   ];
   const sealer = startSealer(contextOf('audit.seal'));
   const heads = startHeadExporter(contextOf('audit.export_head'), {

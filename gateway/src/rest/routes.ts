@@ -1,6 +1,8 @@
 import type { Route } from './route.ts';
+import { getAppointmentImportV1, importAppointmentsV1 } from './v1/appointment-imports.ts';
 import { getAppointmentV1, listAppointmentsV1 } from './v1/appointments.ts';
 import { getDocsV1 } from './v1/docs.ts';
+import { addImagingReferenceV1, getImagingReferenceV1 } from './v1/imaging-references.ts';
 import { listLowStockV1 } from './v1/inventory.ts';
 import { getPayableInvoiceV1 } from './v1/invoices.ts';
 
@@ -25,6 +27,10 @@ export const routes: readonly Route[] = [
   confirmPaymentV1,
   findPaymentConfirmationV1,
   getPaymentConfirmationV1,
+  importAppointmentsV1,
+  getAppointmentImportV1,
+  addImagingReferenceV1,
+  getImagingReferenceV1,
   getMeV1,
   getVersionsV1,
   getOpenApiV1,

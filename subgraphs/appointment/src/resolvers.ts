@@ -5,8 +5,13 @@ import type { Resolvers } from '@bridgework/kernel/subgraph';
 import { z } from 'zod';
 import { appointmentFilter, listAppointments } from './appointments/list-appointments.ts';
 import { type Appointment, appointmentById } from './appointments/load-appointments.ts';
+import { addImagingReference } from './imaging/add-imaging-reference.ts';
 import { imagingReferencesOfVisit } from './imaging/list-imaging-references.ts';
+import { type ImagingReference, metadataOf, ownImagingReference } from './imaging/load-imaging-references.ts';
 import { findImport } from './imports/find-import.ts';
+import { type Import, toFieldError } from './imports/import.ts';
+import { importAppointments } from './imports/import-appointments.ts';
+import { metadataEntries } from './metadata.ts';
 import { type Patient, patientById } from './patients/load-patients.ts';
 import { listProviders } from './providers/list-providers.ts';
 import { chairById, providerById } from './providers/load-providers.ts';
@@ -24,6 +29,7 @@ import { proceduresOfVisit, type Visit, visitById, visitOfAppointment } from './
 const byId = z.strictObject({ id: idArgument });
 const page = z.strictObject({ first: z.int(), after: z.string().nullish() });
 const appointmentPage = page.extend({ filter: appointmentFilter.nullish().transform((filter) => filter ?? {}) });
+const write = z.strictObject({ input: z.unknown(), idempotencyKey: z.string() });
 const visitPage = page.extend({ filter: visitFilter.nullish().transform((filter) => filter ?? {}) });
 
 /** A thing of which at first only the id is known: its row is read when a field other than the id is asked for. */
@@ -47,6 +53,22 @@ export const resolvers: Resolvers = {
     patient: (_: never, input: unknown, ctx) => patientById(ctx, parseArguments(byId, input).id),
     providers: (_: never, input: unknown, ctx) => listProviders(ctx, parseArguments(page, input)),
     appointmentImport: (_: never, input: unknown, ctx) => findImport(ctx, parseArguments(byId, input).id),
+    imagingReference: (_: never, input: unknown, ctx) => ownImagingReference(ctx, parseArguments(byId, input).id),
+  },
+  Mutation: {
+    importAppointments: (_: never, given: unknown, ctx) => {
+      const { input, idempotencyKey } = parseArguments(write, given);
+      return importAppointments(ctx, input, idempotencyKey);
+    },
+    addImagingReference: async (_: never, given: unknown, ctx) => {
+      const { input, idempotencyKey } = parseArguments(write, given);
+      const answer = await addImagingReference(ctx, input, idempotencyKey);
+      return { ...answer, imagingReference: await ownImagingReference(ctx, answer.imagingReference.id) };
+    },
+  },
+  AppointmentImport: {
+    errors: ({ errors }: Import) => errors.map(toFieldError),
+    metadata: ({ metadata }: Import) => metadataEntries(metadata),
   },
   Appointment: {
     __resolveReference: resolveAppointment,
@@ -81,5 +103,10 @@ export const resolvers: Resolvers = {
     imagingReferences: ({ id }: Visit, input: unknown, ctx) =>
       imagingReferencesOfVisit(ctx, id, parseArguments(page, input)),
   },
-  ImagingReference: { __resolveReference: resolveImagingReference },
+  ImagingReference: {
+    __resolveReference: resolveImagingReference,
+    patient: ({ patientId }: ImagingReference): Reference => ({ id: patientId }),
+    visit: ({ visitId }: ImagingReference, _: unknown, ctx) => (visitId === null ? null : visitById(ctx, visitId)),
+    metadata: async (reference: ImagingReference, _: unknown, ctx) => metadataEntries(await metadataOf(ctx, reference)),
+  },
 };

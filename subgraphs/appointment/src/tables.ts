@@ -1,4 +1,8 @@
+import { sql } from 'drizzle-orm';
 import { bigint, boolean, integer, jsonb, pgSchema, text, timestamp } from 'drizzle-orm/pg-core';
+import type { RowFault } from './imports/import.ts';
+import type { StoredRow } from './imports/record-import.ts';
+import type { Metadata } from './metadata.ts';
 
 /** What this subgraph reads of its schema; schema/migrations is the law, a test compares the two. */
 const schema = pgSchema('appointment');
@@ -35,15 +39,27 @@ export const chairs = schema.table('chairs', {
 
 export const imports = schema.table('imports', {
   key: key(),
-  id: text().notNull(),
+  id: text().notNull().default(sql`base.new_id('imp')`),
   integrationId: text().notNull(),
-  status: text({ enum: ['RUNNING', 'DONE', 'FAILED'] }).notNull(),
+  status: text({ enum: ['RUNNING', 'DONE', 'FAILED'] })
+    .notNull()
+    .default('RUNNING'),
   rowCount: integer().notNull(),
-  importedCount: integer().notNull(),
-  unchangedCount: integer().notNull(),
-  errors: jsonb().notNull(),
-  createdAt: instant().notNull(),
+  importedCount: integer().notNull().default(0),
+  unchangedCount: integer().notNull().default(0),
+  errors: jsonb().$type<readonly RowFault[]>().notNull().default([]),
+  createdAt: instant().notNull().defaultNow(),
   finishedAt: instant(),
+  processedCount: integer().notNull().default(0),
+  metadata: jsonb().$type<Metadata>().notNull(),
+  rows: jsonb().$type<readonly StoredRow[]>(),
+  tokenId: text(),
+  requestId: text(),
+});
+
+export const imagingMetadata = schema.table('imaging_metadata', {
+  imagingId: text().primaryKey(),
+  metadata: jsonb().$type<Metadata>().notNull(),
 });
 
 export const appointments = schema.table('appointments', {

@@ -10,6 +10,11 @@ export const prose = (maximum: number) => z.string().trim().min(1).max(maximum);
 export const scopes = z.array(z.enum(SCOPE_NAMES as [Scope, ...Scope[]])).transform((list) => [...new Set(list)]);
 export const eventTypes = z.array(z.enum(EVENT_TYPES)).transform((list) => [...new Set(list)]);
 export const declaredApis = z.array(z.enum(DECLARED_APIS)).transform((list) => [...new Set(list)]);
+/** Names alone: which port and path an image has is not what is approved. */
+export const imageHosts = z
+  .array(z.string().regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/, 'is no host name'))
+  .max(10)
+  .transform((list) => [...new Set(list)]);
 /** The graph's DateTime arrives as a Date, a plain call may give ISO 8601 with an offset. */
 export const instant = z
   .union([z.date(), z.iso.datetime({ offset: true }).transform((text) => new Date(text))])

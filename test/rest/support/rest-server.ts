@@ -48,6 +48,8 @@ const everything: readonly Scope[] = [
   'read:patients',
   'read:inventory',
   'write:payments',
+  'write:appointments',
+  'write:imaging',
 ];
 export const CALLERS: Readonly<Record<string, { integrationId: `int_${string}`; scopes: readonly Scope[] }>> = {
   partner: { integrationId: newId('int'), scopes: everything },

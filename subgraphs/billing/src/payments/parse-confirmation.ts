@@ -1,4 +1,4 @@
-import { lineArgument, parseArguments } from '@bridgework/kernel/arguments';
+import { lineArgument, parseArguments, parseIdempotencyKey as parseKey } from '@bridgework/kernel/arguments';
 import { DomainError } from '@bridgework/kernel/errors';
 import { z } from 'zod';
 import { holdsCardNumber } from './card-number.ts';
@@ -57,17 +57,10 @@ function cardNumbersIn({ invoiceId, terminalId, terminalTxnId, card, approvalCod
  *
  * @throws DomainError IDEMPOTENCY_KEY_MISSING, VALIDATION_FAILED or SENSITIVE_DATA.
  */
-export function parseIdempotencyKey(key: string): string {
-  if (key === '') throw new DomainError('IDEMPOTENCY_KEY_MISSING');
-  const pointer = '/idempotencyKey';
-  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
-    const detail = 'is 1 to 255 visible ASCII characters';
-    throw new DomainError('VALIDATION_FAILED', { errors: [{ pointer, code: 'invalid-format', detail }] });
-  }
-  if (holdsCardNumber(key, 'identifier')) {
-    throw new DomainError('SENSITIVE_DATA', {
-      errors: [{ pointer, code: 'card-number', detail: 'Send no card number.' }],
-    });
-  }
-  return key;
+export function parseIdempotencyKey(given: string): string {
+  const key = parseKey(given);
+  if (!holdsCardNumber(key, 'identifier')) return key;
+  throw new DomainError('SENSITIVE_DATA', {
+    errors: [{ pointer: '/idempotencyKey', code: 'card-number', detail: 'Send no card number.' }],
+  });
 }

@@ -30,6 +30,7 @@ export interface Integration {
   readonly declaredApis: readonly string[];
   readonly declaredEvents: readonly string[];
   readonly adHoc: boolean;
+  readonly allowedImageHosts: readonly string[];
   readonly statusReason: string | null;
   readonly createdBy: string;
   readonly createdAt: Date;
@@ -56,6 +57,7 @@ export function toIntegration(ctx: Context, row: IntegrationRow): Integration {
     declaredApis: row.declaredApis,
     declaredEvents: row.declaredEvents,
     adHoc: row.adHoc,
+    allowedImageHosts: row.allowedImageHosts,
     statusReason: row.status === 'PAUSED' ? row.pauseReason : row.status === 'REJECTED' ? row.decisionReason : null,
     createdBy: row.createdBy,
     createdAt: row.createdAt,

@@ -1,7 +1,7 @@
 import { actorOf, type Context } from '@bridgework/kernel/context';
 import { DomainError } from '@bridgework/kernel/errors';
 import { z } from 'zod';
-import { declaredApis, eventTypes, idempotencyKey, parseInput, prose, scopes } from '../input.ts';
+import { declaredApis, eventTypes, idempotencyKey, imageHosts, parseInput, prose, scopes } from '../input.ts';
 import { createOnce } from '../manager-step.ts';
 import { secretsOf } from '../secrets.ts';
 import { integrations } from '../tables.ts';
@@ -21,6 +21,7 @@ export const integrationFields = {
   declaredApis,
   declaredEvents: eventTypes,
   adHoc: z.boolean(),
+  allowedImageHosts: imageHosts,
 };
 
 const RegisterIntegration = z.object({
@@ -29,6 +30,7 @@ const RegisterIntegration = z.object({
     declaredApis: declaredApis.default([]),
     declaredEvents: eventTypes.default([]),
     adHoc: z.boolean().default(false),
+    allowedImageHosts: imageHosts.default([]),
   }),
   idempotencyKey,
 });
