@@ -69,7 +69,7 @@ module.exports = {
       {
         path: '^kernel/src/',
         pathNot:
-          '^kernel/src/(config|context|errors|ids|money|masking|logger|lifecycle|signed-caller|scope-rules|integration-token|contract-files|control)',
+          '^kernel/src/(config|context|errors|ids|money|masking|logger|lifecycle|signed-caller|scope-rules|integration-token|contract-files|control|metrics)',
       },
     ),
     forbid(
@@ -107,6 +107,12 @@ module.exports = {
       'graphql-shield is one module of the kernel.',
       { pathNot: '^(kernel/src/scope-rules|test/)' },
       { path: 'node_modules/graphql-(shield|middleware)/' },
+    ),
+    forbid(
+      'one-importer-of-prom-client',
+      'What a process counts is one module of the kernel.',
+      { pathNot: '^kernel/src/metrics' },
+      { path: 'node_modules/prom-client/' },
     ),
     forbid(
       'launcher-starts-processes',

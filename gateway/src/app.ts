@@ -5,13 +5,18 @@ import { newId } from '@bridgework/kernel/ids';
 import type { Logger } from '@bridgework/kernel/logger';
 import { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Registry } from './control/registry.ts';
+import type { GatewayMetrics } from './metrics.ts';
 import { PROBLEM_MEDIA_TYPE, toProblem } from './rest/problem.ts';
 
 /** A request must have arrived whole by then. */
 const RECEIVE_TIMEOUT_MS = 15_000;
 
 /** The HTTP application without its routes: request ids, headers of every answer, health, and the last resort for errors. */
-export function buildApp(config: GatewayConfig, registry: Registry, log: Logger): FastifyInstance {
+export function buildApp(
+  config: GatewayConfig,
+  registry: Registry,
+  { log, metrics }: { readonly log: Logger; readonly metrics: Pick<GatewayMetrics, 'answered'> },
+): FastifyInstance {
   const baseUrl = (config.PUBLIC_URL ?? '').replace(/\/$/, '');
   const app = fastify({
     logger: false,
@@ -30,11 +35,11 @@ export function buildApp(config: GatewayConfig, registry: Registry, log: Logger)
   app.addHook('onRequest', async (_request, reply) => writeHeaders(reply, config));
   app.addHook('onResponse', async (request, reply) => {
     const { url: route = 'unknown' } = request.routeOptions;
-    const durationMs = Math.round(reply.elapsedTime * 10) / 10;
-    log.info(
-      { requestId: request.id, method: request.method, route, status: reply.statusCode, durationMs },
-      'request.finished',
-    );
+    const { method } = request;
+    const { statusCode: status, elapsedTime } = reply;
+    metrics.answered({ route, method, status, seconds: elapsedTime / 1000 });
+    const durationMs = Math.round(elapsedTime * 10) / 10;
+    log.info({ requestId: request.id, method, route, status, durationMs }, 'request.finished');
   });
   app.setNotFoundHandler((request, reply) => answer(request, reply, new DomainError('NOT_FOUND'), baseUrl));
   app.setErrorHandler((error, request, reply) => {

@@ -1,14 +1,23 @@
 import { readGatewayConfig } from '@bridgework/kernel/config';
 import { runProcess } from '@bridgework/kernel/lifecycle';
+import { createMetrics, serveMetrics } from '@bridgework/kernel/metrics';
 import { buildGateway } from './server.ts';
 
 runProcess('gateway', async ({ log }) => {
-  const gateway = await buildGateway(readGatewayConfig(), { log, now: () => new Date() });
+  const config = readGatewayConfig();
+  const metrics = createMetrics('gateway');
+  const served = await serveMetrics(metrics, config, log);
+  const gateway = await buildGateway(config, { log, metrics, now: () => new Date() });
   const origin = await gateway.listen();
   log.info({ origin }, 'gateway.listening');
   // Told to stop before the registry was found: then there is nothing to wait for.
   await Promise.race([gateway.ready(), toldToStop()]);
-  return gateway;
+  return {
+    async close() {
+      await gateway.close();
+      await served.close();
+    },
+  };
 });
 
 function toldToStop(): Promise<void> {

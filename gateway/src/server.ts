@@ -3,6 +3,7 @@ import { addressSetting, type GatewayConfig } from '@bridgework/kernel/config';
 import { readContract } from '@bridgework/kernel/contract-files';
 import { readTokenPeppers } from '@bridgework/kernel/integration-token';
 import type { Logger } from '@bridgework/kernel/logger';
+import { createMetrics, type Metrics } from '@bridgework/kernel/metrics';
 import { readPublicKeys, readSigningKey } from '@bridgework/kernel/signed-caller';
 import { parseRequirements, type RequirementMap, readCostModel } from '@bridgework/schema';
 import type { FastifyInstance } from 'fastify';
@@ -24,6 +25,7 @@ import { loadSupergraph } from './graph/load-supergraph.ts';
 import { createCallSigner } from './graph/sign-calls.ts';
 import { connectSubgraph, connectSubgraphs } from './graph/subgraph-pools.ts';
 import { createSubgraphSource } from './graph/subgraph-source.ts';
+import { createGatewayMetrics, type GatewayMetrics } from './metrics.ts';
 import { createAuthorizeOperation, createCallOperation, readProductOperations } from './operations.ts';
 import { createQuota, type QuotaLimits } from './quota.ts';
 import { registerRest } from './rest/register-routes.ts';
@@ -33,6 +35,8 @@ import { createVerifyManager } from './verify-manager.ts';
 export interface GatewayDeps {
   readonly log: Logger;
   readonly now: () => Date;
+  /** Default: counted, and shown to nobody. */
+  readonly metrics?: Metrics;
   /** Default: the committed `schema/supergraph.graphql`. */
   readonly supergraphSdl?: string;
   /** Default: the committed `schema/generated/requirements.json`. */
@@ -52,19 +56,22 @@ export interface Gateway {
 /** Builds the gateway and begins to follow the registry; does not listen. */
 export async function buildGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
   const { log, now } = deps;
-  const { graph, supergraph, cost, connections } = await loadGraph(config, deps);
+  const metrics = createGatewayMetrics(deps.metrics ?? createMetrics('gateway'));
+  const { graph, supergraph, cost, connections } = await loadGraph(config, deps, metrics);
   const prepareDocument = createPrepareDocument(graph, supergraph);
   const operations = readProductOperations(prepareDocument);
   const { registry, spool, release } = followControl(config, deps, {
     prepareDocument,
     forgetPlan: supergraph.forgetPlan,
+    metrics,
   });
+  metrics.watchRegistry(registry, now);
   const quota = createQuota(quotaLimits(config), now);
   const rules = { schema: supergraph.schema, cost, mayWrite: () => registry.state() === 'live', quota };
-  const run = createRunDocument({ rules, execute: createExecute(supergraph, log), spool });
-  const adHoc = await startAdHoc({ supergraph, graph, rules, environment: config.CLINIC_ENV, spool, log });
+  const run = createRunDocument({ rules, execute: createExecute(supergraph, log), spool, metrics });
+  const adHoc = await startAdHoc({ supergraph, graph, rules, environment: config.CLINIC_ENV, spool, metrics, log });
 
-  const app = buildApp(config, registry, log);
+  const app = buildApp(config, registry, { log, metrics });
   const admit = createAdmitRequest(app, registry, authenticateBy(config, spool, now), quota);
   const services: GatewayServices = {
     config,
@@ -92,12 +99,12 @@ export async function buildGateway(config: GatewayConfig, deps: GatewayDeps): Pr
 }
 
 /** The graph, its rules and the ways to its subgraphs. */
-async function loadGraph(config: GatewayConfig, deps: GatewayDeps) {
+async function loadGraph(config: GatewayConfig, deps: GatewayDeps, metrics: GatewayMetrics) {
   const { log, now } = deps;
   const sdl = deps.supergraphSdl ?? readContract('supergraph.graphql');
   const requirements: RequirementMap =
     deps.requirements ?? parseRequirements(readContract('generated/requirements.json'));
-  const connections = connectSubgraphs((name) => config[addressSetting(name)]);
+  const connections = metrics.timed(connectSubgraphs((name) => config[addressSetting(name)]));
   const sign = createCallSigner(readSigningKey(config.CALLER_SIGNING_KEY), now);
   const supergraph = await loadSupergraph({
     sdl,
@@ -112,13 +119,13 @@ async function loadGraph(config: GatewayConfig, deps: GatewayDeps) {
 function followControl(
   config: GatewayConfig,
   { log, now }: GatewayDeps,
-  documents: Pick<RegistryOptions, 'prepareDocument' | 'forgetPlan'>,
+  { metrics, ...documents }: Pick<RegistryOptions, 'prepareDocument' | 'forgetPlan'> & { metrics: GatewayMetrics },
 ) {
   const gatewayId = `gw_${randomBytes(8).toString('hex')}`;
   const connection = connectSubgraph(config.INTEGRATION_URL);
   const signingKey = readSigningKey(config.CALLER_SIGNING_KEY);
   const client = createRegistryClient({ connection, signingKey, gatewayId, now });
-  const spool = openSpool({ client, files: spoolFiles(config.DATA_DIR), gatewayId, now, log });
+  const spool = openSpool({ client, files: spoolFiles(config.DATA_DIR), gatewayId, now, log, metrics });
   const registry = followRegistry({
     client,
     lastGood: lastGoodFile(config.DATA_DIR),

@@ -34,6 +34,11 @@ const everywhere = {
   CLINIC_ENV: z.enum(ENVIRONMENTS),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 };
+/** Where a process shows its metrics; without a port it shows none. */
+const metricsAddress = {
+  METRICS_HOST: z.string().default('127.0.0.1'),
+  METRICS_PORT: port.optional(),
+};
 const subgraphAddresses = {
   APPOINTMENT_URL: address,
   BILLING_URL: address,
@@ -43,6 +48,7 @@ const subgraphAddresses = {
 
 const gatewaySettings = z.object({
   ...everywhere,
+  ...metricsAddress,
   ...subgraphAddresses,
   HOST: z.string().default('127.0.0.1'),
   PORT: port.default(4000),
@@ -67,6 +73,7 @@ const gatewaySettings = z.object({
 
 const subgraphHostSettings = z.object({
   ...everywhere,
+  ...metricsAddress,
   SUBGRAPHS: list.pipe(z.array(z.enum(SUBGRAPH_NAMES)).min(1)).default([...SUBGRAPH_NAMES]),
   APPOINTMENT_URL: address.optional(),
   BILLING_URL: address.optional(),
@@ -85,6 +92,7 @@ const subgraphHostSettings = z.object({
 
 const workersSettings = z.object({
   ...everywhere,
+  ...metricsAddress,
   WORKERS_DATABASE_URL: z.string(),
   REDIS_URL: z.url().optional(),
   SECRETS_KEY: keyed,
@@ -102,6 +110,7 @@ const launcherSettings = z.object({
   PORT: gatewaySettings.shape.PORT,
   PG_PORT: port.default(5439),
   PG_BIN_DIR: z.string().optional(),
+  METRICS_PORT: port.default(4001),
   REDIS_URL: z.url().optional(),
   EGRESS_ALLOW: workersSettings.shape.EGRESS_ALLOW,
 });

@@ -1,10 +1,12 @@
 import type { SandboxCredentials } from './credentials.ts';
+import type { MetricsPorts } from './metrics-ports.ts';
 import { addDays, dateOf, instantAt } from './seed/calendar.ts';
 
 export interface BannerInput {
   readonly credentials: SandboxCredentials;
   readonly credentialsFile: string;
   readonly logFolder: string;
+  readonly metricsPorts: MetricsPorts;
   /** An invoice on which something is owed. */
   readonly payable: { readonly invoiceId: string; readonly amountMinor: number; readonly currency: string } | undefined;
   readonly now: Date;
@@ -12,7 +14,8 @@ export interface BannerInput {
 }
 
 /** Where everything is and what to try first; each command is one line, ready to paste. */
-export function renderBanner({ credentials, credentialsFile, logFolder, payable, now, tookMs }: BannerInput): string {
+export function renderBanner(input: BannerInput): string {
+  const { credentials, credentialsFile, logFolder, metricsPorts, payable, now, tookMs } = input;
   const { gateway_url: gateway, managers, partners, webhook } = credentials;
   const [desk, terminal] = partners;
   const [manager] = managers;
@@ -33,6 +36,7 @@ export function renderBanner({ credentials, credentialsFile, logFolder, payable,
     `  webhook receiver   ${webhook.receiver_url}`,
     `  credentials        ${credentialsFile}`,
     `  logs               ${logFolder}`,
+    `  metrics            http://127.0.0.1:${metricsPorts.gateway}/metrics (gateway), :${metricsPorts.host} (subgraphs), :${metricsPorts.workers} (workers)`,
     '',
     "A partner's registered query: yesterday's day sheet, from all four subgraphs",
     `  ${post(desk?.token, { documentId: desk?.documents.DaySheet, variables: day })}`,

@@ -4,6 +4,7 @@ import { addressSetting, databaseSetting, type LauncherConfig } from '@bridgewor
 import type { LoginRole } from '@bridgework/kernel/migrate';
 import { SUBGRAPH_NAMES, type SubgraphName } from '@bridgework/schema';
 import type { DevelopmentIssuer } from './development-issuer.ts';
+import type { MetricsPorts } from './metrics-ports.ts';
 import type { Secrets } from './secrets.ts';
 import type { ProcessPlan } from './supervise.ts';
 
@@ -17,6 +18,7 @@ export interface ProcessPlansInput {
   readonly urlFor: (role: LoginRole) => string;
   /** Exact origins that deliveries may reach although they are not public: our own receiver. */
   readonly egressAllow: readonly string[];
+  readonly metricsPorts: MetricsPorts;
   /** The launcher's own, for PATH alone. */
   readonly path: string;
 }
@@ -49,6 +51,7 @@ export function planProcesses(input: ProcessPlansInput): {
     host: plan('subgraph host', 'subgraphs/host', {
       ...addresses,
       ...logins,
+      METRICS_PORT: String(input.metricsPorts.host),
       CALLER_PUBLIC_KEY: secrets.callerPublicKey,
       REGISTRY_SIGNING_KEY: secrets.registrySigningKey,
       SECRETS_KEY: secrets.secretsKey,
@@ -59,6 +62,7 @@ export function planProcesses(input: ProcessPlansInput): {
       APOLLO_TELEMETRY_DISABLED: '1',
       HOST: config.HOST,
       PORT: String(config.PORT),
+      METRICS_PORT: String(input.metricsPorts.gateway),
       DATA_DIR: join(input.dataDir, 'gateway'),
       CALLER_SIGNING_KEY: secrets.callerSigningKey,
       REGISTRY_PUBLIC_KEY: secrets.registryPublicKey,
@@ -69,6 +73,7 @@ export function planProcesses(input: ProcessPlansInput): {
       OIDC_JWKS: issuer.jwks,
     }),
     workers: plan('workers', 'workers', {
+      METRICS_PORT: String(input.metricsPorts.workers),
       WORKERS_DATABASE_URL: input.urlFor('bridgework_workers'),
       DATA_DIR: join(input.dataDir, 'workers'),
       SECRETS_KEY: secrets.secretsKey,

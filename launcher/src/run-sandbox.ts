@@ -12,6 +12,7 @@ import { provideCredentials, readCredentials } from './credentials.ts';
 import type { DataFolder } from './data-folder.ts';
 import { createDevelopmentIssuer } from './development-issuer.ts';
 import { findPayable } from './find-payable.ts';
+import { chooseMetricsPorts } from './metrics-ports.ts';
 import { PlainError } from './plain-error.ts';
 import { planProcesses } from './processes.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
@@ -77,8 +78,9 @@ export async function runSandbox(options: SandboxOptions): Promise<string> {
 
   for (const name of ['gateway', 'workers']) mkdirSync(folder.file(name), { recursive: true, mode: 0o700 });
   say('Starting the subgraphs, the gateway and the workers …');
+  const metricsPorts = await chooseMetricsPorts(config.METRICS_PORT);
   const plans = planProcesses({
-    ...{ config, secrets, issuer, addresses, dataDir: folder.path, path: options.path },
+    ...{ config, secrets, issuer, addresses, metricsPorts, dataDir: folder.path, path: options.path },
     urlFor: database.urlFor,
     egressAllow: [new URL(receiver.url).origin, ...config.EGRESS_ALLOW],
   });
@@ -103,6 +105,7 @@ export async function runSandbox(options: SandboxOptions): Promise<string> {
     credentials,
     credentialsFile,
     logFolder: folder.file(FILES.logs),
+    metricsPorts,
     payable: await findPayable(database.ownerUrl),
     now: new Date(),
     tookMs: Date.now() - begunAt,

@@ -68,10 +68,12 @@ test('each process gets exactly the settings that it reads, and the gateway no d
   const plans = planProcesses({
     config: {
       ...{ CLINIC_ENV: 'sandbox', LOG_LEVEL: 'info', DATA_DIR: dataDir, HOST: '127.0.0.1', PORT: 4000, PG_PORT: 5439 },
+      METRICS_PORT: 4001,
       EGRESS_ALLOW: [],
     },
     dataDir,
     secrets,
+    metricsPorts: { gateway: 4001, host: 4002, workers: 4003 },
     issuer: await createDevelopmentIssuer(secrets.issuerKey),
     addresses: { appointment: 'unix:/a', billing: 'unix:/b', inventory: 'unix:/i', integration: 'unix:/n' },
     urlFor: (role) => `postgres://${role}@127.0.0.1/bridgework`,
@@ -81,6 +83,8 @@ test('each process gets exactly the settings that it reads, and the gateway no d
   expect(readGatewayConfig(plans.gateway.environment)).toMatchObject({ CLINIC_ENV: 'sandbox', PORT: 4000 });
   expect(readSubgraphHostConfig(plans.host.environment).BILLING_DATABASE_URL).toContain('bridgework_billing@');
   expect(readWorkersConfig(plans.workers.environment).EGRESS_ALLOW).toEqual(['http://127.0.0.1:4010']);
+  const ports = [plans.gateway, plans.host, plans.workers].map(({ environment }) => environment.METRICS_PORT);
+  expect(ports).toEqual(['4001', '4002', '4003']);
   const gateway = JSON.stringify(plans.gateway.environment);
   expect(gateway).not.toMatch(/postgres|DATABASE|REGISTRY_SIGNING_KEY|SECRETS_KEY|AUDIT/);
   const workers = JSON.stringify(plans.workers.environment);

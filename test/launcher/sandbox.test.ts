@@ -27,7 +27,13 @@ let output = '';
 beforeAll(async () => {
   dataDir = join(mkdtempSync(join(tmpdir(), 'bridgework-sandbox-')), 'data');
   const [port, pgPort] = [await freePort(), await freePort()];
-  environment = { PATH: process.env.PATH, DATA_DIR: dataDir, PORT: String(port), PG_PORT: String(pgPort) };
+  environment = {
+    PATH: process.env.PATH,
+    DATA_DIR: dataDir,
+    PORT: String(port),
+    PG_PORT: String(pgPort),
+    METRICS_PORT: '0',
+  };
   await start();
 }, START_MS);
 

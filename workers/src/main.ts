@@ -1,10 +1,18 @@
 import { readWorkersConfig } from '@bridgework/kernel/config';
 import { runProcess } from '@bridgework/kernel/lifecycle';
+import { createMetrics, serveMetrics } from '@bridgework/kernel/metrics';
 import { buildWorkers } from './build-workers.ts';
 
 /** COMPOSITION ROOT of the worker process. */
 runProcess('workers', async ({ log }) => {
-  const workers = buildWorkers(readWorkersConfig(), { log });
+  const config = readWorkersConfig();
+  const served = await serveMetrics(createMetrics('workers'), config, log);
+  const workers = buildWorkers(config, { log });
   await workers.start();
-  return workers;
+  return {
+    async close() {
+      await workers.close();
+      await served.close();
+    },
+  };
 });

@@ -4,6 +4,7 @@ import { newId } from '@bridgework/kernel/ids';
 import type { Logger } from '@bridgework/kernel/logger';
 import type { SignedCaller } from '@bridgework/kernel/signed-caller';
 import type { ControlReport } from '@bridgework/schema';
+import type { GatewayMetrics } from '../metrics.ts';
 import { RegistryAnswerError, type RegistryClient } from './registry-client.ts';
 import type { SpoolFiles } from './spool-files.ts';
 import { createUnknownRefusals, type UnknownRefusal } from './unknown-refusals.ts';
@@ -42,6 +43,7 @@ export interface SpoolOptions {
   readonly gatewayId: string;
   readonly now: () => Date;
   readonly log: Logger;
+  readonly metrics: Pick<GatewayMetrics, 'refused'>;
 }
 
 type Reported = ControlReport['refusals'][number];
@@ -121,13 +123,17 @@ export function openSpool(options: SpoolOptions): ReportSpool {
 
   return {
     refused(refusal) {
+      options.metrics.refused(refusal.code);
       const reported = toReported(refusal, options.now());
       const full = refusals.length >= MAX_REFUSALS_PER_BATCH * 2;
       const same = full ? refusals.find((one) => sameKind(one, reported)) : undefined;
       if (same === undefined) refusals.push(full ? { ...reported, entity_id: null } : reported);
       else same.count += 1;
     },
-    refusedUnknown: unknown.add,
+    refusedUnknown(refusal) {
+      options.metrics.refused(refusal.code);
+      unknown.add(refusal);
+    },
     used({ integrationId, tokenId, operation }) {
       const key = `${tokenId} ${operation}`;
       const last_used_at = options.now().toISOString();

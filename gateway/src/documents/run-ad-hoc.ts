@@ -15,6 +15,7 @@ import type { ExecutableDocument, RequestScope } from '../graph/execute.ts';
 import type { Supergraph } from '../graph/load-supergraph.ts';
 import { reportErrors } from '../graph/report-errors.ts';
 import type { ExecutionContext } from '../graph/subgraph-source.ts';
+import type { GatewayMetrics } from '../metrics.ts';
 import { type JudgeRules, judgeDocument } from './judge-document.ts';
 import { type Graph, readDocument } from './prepare-document.ts';
 import type { GraphRequest } from './read-request.ts';
@@ -43,6 +44,7 @@ export interface AdHocOptions {
   readonly rules: JudgeRules;
   readonly environment: Environment;
   readonly spool: Pick<ReportSpool, 'refused'>;
+  readonly metrics: Pick<GatewayMetrics, 'executed'>;
   readonly log: Logger;
 }
 
@@ -52,6 +54,7 @@ export async function startAdHoc(options: AdHocOptions): Promise<AdHoc> {
   return {
     async run({ text, operationName, variables, method, accept }, scope) {
       judge(options, text, operationName, variables, method, scope);
+      options.metrics.executed('text');
       const answer = await server.executeHTTPGraphQLRequest({
         httpGraphQLRequest: {
           method: 'POST',

@@ -2,6 +2,7 @@ import { DomainError, type ErrorCode } from '@bridgework/kernel/errors';
 import type { ExecutionResult } from 'graphql';
 import type { Refusal, ReportSpool } from '../control/spool.ts';
 import type { ExecutableDocument, Execute, RequestScope } from '../graph/execute.ts';
+import type { GatewayMetrics } from '../metrics.ts';
 import { type JudgeRules, judgeDocument } from './judge-document.ts';
 
 /**
@@ -28,9 +29,10 @@ export interface RunDocumentOptions {
   readonly rules: JudgeRules;
   readonly execute: Execute;
   readonly spool: Pick<ReportSpool, 'refused' | 'used'>;
+  readonly metrics: Pick<GatewayMetrics, 'executed'>;
 }
 
-export function createRunDocument({ rules, execute, spool }: RunDocumentOptions): RunDocument {
+export function createRunDocument({ rules, execute, spool, metrics }: RunDocumentOptions): RunDocument {
   return (document, variables, request, calledAs) => {
     const refusals = document.operation === 'mutation' ? REFUSED_WRITES : REFUSED_READS;
     auditing(spool, request, calledAs, refusals, () => judgeDocument(rules, document, variables, request.caller));
@@ -38,6 +40,7 @@ export function createRunDocument({ rules, execute, spool }: RunDocumentOptions)
     if (caller.kind === 'integration') {
       spool.used({ integrationId: caller.integrationId, tokenId: caller.tokenId, operation: calledAs.entityId });
     }
+    metrics.executed(calledAs.entity === 'operation' ? 'operation' : 'document');
     return execute(document, variables, request);
   };
 }

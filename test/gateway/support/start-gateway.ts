@@ -7,6 +7,7 @@ import type { GatewayConfig } from '@bridgework/kernel/config';
 import { newId } from '@bridgework/kernel/ids';
 import { generateIntegrationToken, hashIntegrationToken, readTokenPeppers } from '@bridgework/kernel/integration-token';
 import { createLogger } from '@bridgework/kernel/logger';
+import type { Metrics } from '@bridgework/kernel/metrics';
 import { readPublicKeys } from '@bridgework/kernel/signed-caller';
 import {
   type ControlSnapshot,
@@ -63,7 +64,7 @@ export interface TestGateway {
 
 /** A gateway in front of four small real subgraphs and a registry that signs what the test tells it. */
 export async function startGateway(
-  options: { readonly environment?: 'sandbox'; readonly config?: Partial<GatewayConfig> } = {},
+  options: { readonly config?: Partial<GatewayConfig>; readonly metrics?: Metrics } = {},
 ): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'bwgw-'));
   const callers = keyPair('gateway');
@@ -93,6 +94,8 @@ export async function startGateway(
   const config: GatewayConfig = {
     CLINIC_ENV: 'sandbox',
     LOG_LEVEL: 'silent',
+    METRICS_HOST: '127.0.0.1',
+    METRICS_PORT: undefined,
     APPOINTMENT_URL: address('appointment'),
     BILLING_URL: address('billing'),
     INVENTORY_URL: address('inventory'),
@@ -121,7 +124,11 @@ export async function startGateway(
   const build = async (changes: Partial<GatewayConfig> = {}) => {
     const built = await buildGateway(
       { ...config, ...changes },
-      { log: createLogger('gateway', { level: 'silent' }), now: () => new Date() },
+      {
+        log: createLogger('gateway', { level: 'silent' }),
+        now: () => new Date(),
+        ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+      },
     );
     return { built, origin: await built.listen() };
   };

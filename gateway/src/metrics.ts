@@ -1,0 +1,79 @@
+import type { ErrorCode } from '@bridgework/kernel/errors';
+import { DURATION_BUCKETS_S, type Metrics } from '@bridgework/kernel/metrics';
+import { SUBGRAPH_NAMES, type SubgraphName } from '@bridgework/schema';
+import type { SubgraphConnection, SubgraphConnections } from './graph/subgraph-pools.ts';
+
+/** What the gateway counts. */
+export interface GatewayMetrics {
+  /** A request was answered. `route` is the route's pattern, not its path. */
+  answered(request: { route: string; method: string; status: number; seconds: number }): void;
+  refused(code: ErrorCode): void;
+  /** A document was let through and is executed. */
+  executed(kind: ExecutionKind): void;
+  /** The same connections, timed. */
+  timed(connections: SubgraphConnections): SubgraphConnections;
+  /** The generation by which requests are judged, its age, and whether the registry answers. */
+  watchRegistry(registry: WatchedRegistry, now: () => Date): void;
+}
+
+interface WatchedRegistry {
+  state(): 'live' | 'stale' | 'away';
+  current(): { readonly number: number; readonly issuedAt: Date } | undefined;
+}
+
+/** A registered document by its id, an operation of the product behind a REST route, or query text. */
+export type ExecutionKind = 'document' | 'operation' | 'text';
+
+/** Everything not in this list counts as `OTHER`: a method is whatever a caller wrote. */
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+const STATES = { live: 2, stale: 1, away: 0 } as const;
+
+export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
+  const requests = metrics.histogram('bridgework_http_request_duration_seconds', 'Requests answered, by route.', {
+    labels: ['route', 'method', 'status'],
+    buckets: DURATION_BUCKETS_S,
+  });
+  const refusals = metrics.counter('bridgework_refused_requests_total', 'Requests refused, by code.', ['code']);
+  const executions = metrics.counter('bridgework_executions_total', 'Documents executed, by how they came.', ['kind']);
+  const calls = metrics.histogram('bridgework_subgraph_call_duration_seconds', 'Calls of subgraphs.', {
+    labels: ['subgraph', 'outcome'],
+    buckets: DURATION_BUCKETS_S,
+  });
+  const timedOne = (subgraph: SubgraphName, connection: SubgraphConnection): SubgraphConnection => ({
+    ...connection,
+    async call(call) {
+      const end = calls.startTimer({ subgraph });
+      try {
+        const answer = await connection.call(call);
+        end({ outcome: answer.status === 200 ? 'ok' : 'refused' });
+        return answer;
+      } catch (error) {
+        end({ outcome: 'failed' });
+        throw error;
+      }
+    },
+  });
+  return {
+    answered({ route, method, status, seconds }) {
+      requests.observe({ route, method: METHODS.has(method) ? method : 'OTHER', status }, seconds);
+    },
+    refused: (code) => refusals.inc({ code }),
+    executed: (kind) => executions.inc({ kind }),
+    timed(connections) {
+      const entries = SUBGRAPH_NAMES.map((name) => [name, timedOne(name, connections[name])] as const);
+      return Object.fromEntries(entries) as Record<SubgraphName, SubgraphConnection>;
+    },
+    watchRegistry(registry, now) {
+      metrics.gauge('bridgework_registry_state', 'The registry: 2 live, 1 reads only, 0 away.', () => {
+        return STATES[registry.state()];
+      });
+      metrics.gauge('bridgework_control_generation', 'The generation by which requests are judged.', () => {
+        return registry.current()?.number ?? 0;
+      });
+      metrics.gauge('bridgework_control_snapshot_age_seconds', 'Since the snapshot was issued.', () => {
+        const issuedAt = registry.current()?.issuedAt;
+        return issuedAt === undefined ? Number.NaN : (now().getTime() - issuedAt.getTime()) / 1000;
+      });
+    },
+  };
+}
