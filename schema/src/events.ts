@@ -141,6 +141,18 @@ export function projectEvent(
   return Object.fromEntries(Object.entries(data).filter(([name]) => financials || !amounts.includes(name)));
 }
 
+/** Where the REST API shows an entity now; null for what it does not show by itself. */
+const ENTITY_PATHS: Partial<Record<EntityType, string>> = {
+  appointment: '/api/v1/appointments/',
+  visit: '/api/v1/visits/',
+};
+
+/** What a receiver of thin events gets instead: what to ask for, and where. */
+export function thinData(type: EventType, entityId: string): { readonly id: string; readonly href: string | null } {
+  const path = ENTITY_PATHS[EVENTS[type].entityType];
+  return { id: entityId, href: path === undefined ? null : `${path}${entityId}` };
+}
+
 /** The body of a delivery; every field is always there, and there is no other. */
 export const EventPayload = z.strictObject({
   api_version: z.literal(EVENT_API_VERSION),

@@ -4,6 +4,7 @@ export * from './authorization/extract-requirements.ts';
 export * from './authorization/measure-document.ts';
 export * from './authorization/requirements.ts';
 export * from './control.ts';
+export * from './event-samples.ts';
 export * from './events.ts';
 export * from './jobs.ts';
 export * from './scopes.ts';

@@ -106,10 +106,15 @@ describe('a delivery', () => {
     await expect(step('LEASED')).rejects.toMatchObject(refused);
   });
 
-  test('that was never tried dies of a missing right alone', async () => {
-    await expect(step('DEAD', key, 'exhausted')).rejects.toMatchObject(refused);
-    await step('DEAD');
-  });
+  test.each(['unauthorised', 'skipped', 'deleted'])(
+    'that nobody tries dies %s, and of nothing that an attempt needs',
+    async (reason) => {
+      await expect(step('DEAD', key, 'exhausted')).rejects.toMatchObject(refused);
+      await step('HELD');
+      await expect(step('DEAD', key, 'poison')).rejects.toMatchObject(refused);
+      await step('DEAD', key, reason);
+    },
+  );
 
   test('that has ended keeps its end', async () => {
     await step('LEASED');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { newId } from '@bridgework/kernel/ids';
 import { createLogger } from '@bridgework/kernel/logger';
 import { readSealingKeys, sealSecret } from '@bridgework/kernel/sealed-secret';
-import { EVENT_TYPES, SCOPE_NAMES } from '@bridgework/schema';
+import { type Environment, EVENT_TYPES, SCOPE_NAMES } from '@bridgework/schema';
 import { buildWorkers, type Workers, type WorkersDependencies } from '@bridgework/workers';
 import type { Sql } from 'postgres';
 import { createDatabase, type TestDatabase } from './database.ts';
@@ -23,7 +23,7 @@ export interface WebhookClinic {
   readonly dataDir: string;
   readonly urlFor: TestDatabase['urlFor'];
   readonly as: TestDatabase['as'];
-  startWorkers(options?: Partial<WorkersDependencies>): Promise<Workers>;
+  startWorkers(options?: Partial<WorkersDependencies>, environment?: Environment): Promise<Workers>;
   receiver(): Promise<Receiver>;
   integration(options?: { scopes?: readonly string[] }): Promise<{ id: string; key: number }>;
   endpoint(options: EndpointOptions): Promise<TestEndpoint>;
@@ -109,10 +109,10 @@ export async function openWebhookClinic(options: { redisUrl?: string } = {}): Pr
     as: database.as,
     integration,
     endpoint,
-    async startWorkers(deps = {}) {
+    async startWorkers(deps = {}, environment = 'sandbox') {
       const built = buildWorkers(
         {
-          CLINIC_ENV: 'sandbox',
+          CLINIC_ENV: environment,
           WORKERS_DATABASE_URL: database.urlFor('bridgework_workers'),
           REDIS_URL: options.redisUrl,
           SECRETS_KEY,

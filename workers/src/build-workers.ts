@@ -38,6 +38,8 @@ export interface WorkersDependencies {
   readonly random?: () => number;
   /** Instead of the default schedule, for endpoints without one of their own. */
   readonly scheduleSeconds?: readonly number[];
+  /** Instead of the default, between two challenges of an endpoint. */
+  readonly challengeScheduleSeconds?: readonly number[];
   /** How long a lease lasts beyond an endpoint's time-out. */
   readonly leaseMarginMs?: number;
 }
@@ -102,7 +104,12 @@ async function startWorkers(config: WorkersSettings, deps: WorkersDependencies):
   const repeating: readonly Repeating[] = [
     startDispatcher(contextOf('outbox.dispatch'), jobs.wake),
     startSweeper(contextOf('webhook.sweep'), jobs.wake),
-    startVerifier(contextOf('endpoint.verify'), { environment, sealingKeys, egress }),
+    startVerifier(contextOf('endpoint.verify'), {
+      environment,
+      sealingKeys,
+      egress,
+      ...(deps.challengeScheduleSeconds === undefined ? {} : { scheduleSeconds: deps.challengeScheduleSeconds }),
+    }),
     startDailyJobs(contextOf),
     startSealWatch(contextOf('audit.watch')),
     startImporter(contextOf('appointment.import')),

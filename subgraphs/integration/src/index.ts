@@ -26,7 +26,8 @@ export { documentIdOf, type Manifest, type ManifestEntry, parseManifest } from '
 export type { Registration } from './documents/register-document-set.ts';
 export {
   activateVerifiedEndpoint,
-  listUnverifiedEndpoints,
+  claimChallenges,
+  recordFailedChallenge,
   type UnverifiedEndpoint,
 } from './endpoints/verify-endpoint.ts';
 export { type Analysis, type DocumentFault, type Examination, examineDocument } from './graph-analysis.ts';

@@ -72,21 +72,35 @@ export async function createOnce<Result>(
   create: (tx: Tx, manager: UserCaller) => Promise<Created<Result>>,
   reload: (tx: Tx, id: string) => Promise<Result>,
 ): Promise<Result> {
+  const request = { operation, idempotencyKey, input };
   return auditingRefusals(ctx, { ...step, entityId: null }, (manager) =>
-    ctx.db.transaction(async (tx) => {
-      const request = { operation, key: idempotencyKey, input };
-      const verdict = await beginIdempotentRequest<Omit<Created<Result>, 'result'>>(tx, ctx, request);
-      if (verdict.kind === 'replay') {
-        const { id, integrationId } = verdict.outcome;
-        await recordAudit(tx, ctx, { ...step, entityId: id, integrationId, result: 'REPLAY' });
-        return reload(tx, id);
-      }
-      const { id, integrationId, result } = await create(tx, manager);
-      await finishIdempotentRequest(tx, verdict.begun, { id, integrationId });
-      await recordAudit(tx, ctx, { ...step, entityId: id, integrationId, result: 'OK' });
-      return result;
-    }),
+    ctx.db.transaction((tx) => createInTransaction(tx, ctx, step, request, () => create(tx, manager), reload)),
   );
+}
+
+/** The inside of {@link createOnce}, whoever may create. */
+export async function createInTransaction<Result>(
+  tx: Tx,
+  ctx: Context,
+  step: Omit<Step, 'entityId'>,
+  { operation, idempotencyKey, input }: CreationRequest,
+  create: () => Promise<Created<Result>>,
+  reload: (tx: Tx, id: string) => Promise<Result>,
+): Promise<Result> {
+  const verdict = await beginIdempotentRequest<Omit<Created<Result>, 'result'>>(tx, ctx, {
+    operation,
+    key: idempotencyKey,
+    input,
+  });
+  if (verdict.kind === 'replay') {
+    const { id, integrationId } = verdict.outcome;
+    await recordAudit(tx, ctx, { ...step, entityId: id, integrationId, result: 'REPLAY' });
+    return reload(tx, id);
+  }
+  const { id, integrationId, result } = await create();
+  await finishIdempotentRequest(tx, verdict.begun, { id, integrationId });
+  await recordAudit(tx, ctx, { ...step, entityId: id, integrationId, result: 'OK' });
+  return result;
 }
 
 /** Runs what only a manager may; whatever is thrown leaves a row in the audit log, and is thrown on. */

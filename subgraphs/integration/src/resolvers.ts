@@ -4,8 +4,16 @@ import { findAuditEntries } from './audit/find-audit-entries.ts';
 import { verifyAuditLog } from './audit/verify-audit-log.ts';
 import { describeCaller } from './callers/describe-caller.ts';
 import { requestCoreEvent } from './core-events/request-core-event.ts';
-import { type Delivery, findDeadLetters, findDeliveries, loadAttempts } from './deliveries/find-deliveries.ts';
+import {
+  type Delivery,
+  findDeadLetters,
+  findDeliveries,
+  findOwnDeliveries,
+  findOwnDelivery,
+  loadAttempts,
+} from './deliveries/find-deliveries.ts';
 import { readWebhookEvents } from './deliveries/read-webhook-events.ts';
+import { replayOwnDelivery } from './deliveries/replay-delivery.ts';
 import { activateDocumentSet, approveDocumentSet, rejectDocumentSet } from './documents/decide-document-set.ts';
 import type { DocumentSet, PersistedDocument } from './documents/document-set.ts';
 import {
@@ -16,8 +24,18 @@ import {
   lastUseOfDocument,
 } from './documents/find-documents.ts';
 import { registerDocumentSet } from './documents/register-document-set.ts';
-import { createWebhookEndpoint } from './endpoints/create-webhook-endpoint.ts';
-import { findWebhookEndpoints } from './endpoints/find-webhook-endpoints.ts';
+import { approveWebhookEndpoint } from './endpoints/approve-webhook-endpoint.ts';
+import { createOwnWebhookEndpoint, createWebhookEndpoint } from './endpoints/create-webhook-endpoint.ts';
+import { deleteOwnWebhookEndpoint, deleteWebhookEndpoint } from './endpoints/delete-webhook-endpoint.ts';
+import {
+  findOwnWebhookEndpoint,
+  findOwnWebhookEndpoints,
+  findWebhookEndpoints,
+} from './endpoints/find-webhook-endpoints.ts';
+import { pauseWebhookEndpoint, resumeWebhookEndpoint } from './endpoints/pause-webhook-endpoint.ts';
+import { rotateOwnWebhookSecret, rotateWebhookSecret } from './endpoints/rotate-webhook-secret.ts';
+import { sendTestEvent, testOwnWebhookEndpoint } from './endpoints/send-test-event.ts';
+import { updateOwnWebhookEndpoint, updateWebhookEndpoint } from './endpoints/update-webhook-endpoint.ts';
 import { approveIntegration, rejectIntegration } from './integrations/decide-integration.ts';
 import { findIntegration, findIntegrations, loadApprovals } from './integrations/find-integrations.ts';
 import type { Integration } from './integrations/integration.ts';
@@ -56,6 +74,10 @@ export const resolvers: Resolvers = {
     verifyAuditLog: call(verifyAuditLog),
     observedOperations: call(findObservedOperations),
     webhookEndpoints: call(findWebhookEndpoints),
+    ownWebhookEndpoints: call(findOwnWebhookEndpoints),
+    ownWebhookEndpoint: call(findOwnWebhookEndpoint),
+    ownDeliveries: call(findOwnDeliveries),
+    ownDelivery: call(findOwnDelivery),
     webhookEvents: call(readWebhookEvents),
     deliveries: call(findDeliveries),
     deadLetters: call(findDeadLetters),
@@ -76,6 +98,19 @@ export const resolvers: Resolvers = {
     activateDocumentSet: step('document_set.activate', 'document_set', activateDocumentSet),
     simulateCoreEvent: step('event.simulate', 'core_event_request', requestCoreEvent),
     createWebhookEndpoint: step('webhook_endpoint.create', 'webhook_endpoint', createWebhookEndpoint),
+    updateWebhookEndpoint: step('webhook_endpoint.update', 'webhook_endpoint', updateWebhookEndpoint),
+    approveWebhookEndpoint: step('webhook_endpoint.approve', 'webhook_endpoint', approveWebhookEndpoint),
+    rotateWebhookSecret: step('webhook_endpoint.rotate_secret', 'webhook_endpoint', rotateWebhookSecret),
+    pauseWebhookEndpoint: step('webhook_endpoint.pause', 'webhook_endpoint', pauseWebhookEndpoint),
+    resumeWebhookEndpoint: step('webhook_endpoint.resume', 'webhook_endpoint', resumeWebhookEndpoint),
+    deleteWebhookEndpoint: step('webhook_endpoint.delete', 'webhook_endpoint', deleteWebhookEndpoint),
+    sendTestEvent: step('webhook_endpoint.test', 'delivery', sendTestEvent),
+    createOwnWebhookEndpoint: step('webhook_endpoint.create', 'webhook_endpoint', createOwnWebhookEndpoint),
+    updateOwnWebhookEndpoint: step('webhook_endpoint.update', 'webhook_endpoint', updateOwnWebhookEndpoint),
+    deleteOwnWebhookEndpoint: step('webhook_endpoint.delete', 'webhook_endpoint', deleteOwnWebhookEndpoint),
+    rotateOwnWebhookSecret: step('webhook_endpoint.rotate_secret', 'webhook_endpoint', rotateOwnWebhookSecret),
+    testOwnWebhookEndpoint: step('webhook_endpoint.test', 'delivery', testOwnWebhookEndpoint),
+    replayOwnDelivery: step('webhook.replay', 'delivery', replayOwnDelivery),
   },
   Appointment: {
     __resolveReference: resolveAppointment,

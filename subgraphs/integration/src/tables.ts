@@ -215,7 +215,13 @@ export const webhookEndpoints = integration.table('webhook_endpoints', {
   lastSeq: bigint({ mode: 'number' }).notNull().default(0),
   firstActiveAt: instant(),
   verifiedAt: instant(),
+  verificationAttempts: integer().notNull().default(0),
+  verificationNextAt: createdAt(),
+  verificationGivenUpAt: instant(),
+  urlSetBy: text(),
   approvedBy: text(),
+  skipBefore: instant(),
+  skipDecidedAt: instant(),
   breakerState: text({ enum: ['CLOSED', 'OPEN', 'HALF_OPEN'] })
     .notNull()
     .default('CLOSED'),

@@ -135,7 +135,7 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
   ): Promise<EgressAnswer> {
     let body: string;
     try {
-      body = signPayload(payloadOf(delivery, endpoint.scopes, options.environment), secrets);
+      body = signPayload(payloadOf(delivery, { ...endpoint, environment: options.environment }), secrets);
     } catch (error) {
       // A stored event that breaks its contract is a fault of ours; it must not stop the lane.
       ctx.log.error({ delivery: delivery.id, event: delivery.eventId, err: error }, 'delivery.unsendable');

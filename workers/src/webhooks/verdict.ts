@@ -48,6 +48,21 @@ export const isUnreachable = (outcome: SendOutcome): boolean =>
 
 const UNREACHABLE: ReadonlySet<SendFailure> = new Set(['timeout', 'connect', 'dns']);
 
+const SENTENCES: Record<SendFailure, string> = {
+  timeout: 'there was no answer in time',
+  dns: 'the host name cannot be resolved',
+  connect: 'the connection was refused',
+  tls: 'the certificate is not good',
+  reset: 'the connection was broken off',
+  malformed: 'the answer was not HTTP',
+  blocked: 'the URL leads where webhooks may not go',
+  unsendable: 'the event could not be written',
+};
+
+/** What went wrong, for people; ends without a full stop. */
+export const describeFailure = (outcome: SendOutcome): string =>
+  outcome.kind === 'failed' ? SENTENCES[outcome.failure] : `it answered ${outcome.status}`;
+
 /** One word for the attempt's record: `ok`, `http`, or the failure. */
 export function nameOutcome(outcome: SendOutcome): string {
   if (outcome.kind === 'failed') return outcome.failure;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import {
   activateVerifiedEndpoint,
-  listUnverifiedEndpoints,
+  claimChallenges,
+  recordFailedChallenge,
   signPayload,
   type UnverifiedEndpoint,
 } from '@bridgework/integration';
@@ -12,56 +13,77 @@ import { type Environment, EVENT_API_VERSION } from '@bridgework/schema';
 import { type Repeating, repeat } from '../schedule.ts';
 import type { Egress } from './egress.ts';
 import { signedHeaders } from './signature.ts';
-import { isSuccess } from './verdict.ts';
+import { describeFailure, isSuccess } from './verdict.ts';
 
-const EVERY_MS = 500;
-const FIRST_RETRY_MS = 1_000;
-const MAX_RETRY_MS = 5 * 60_000;
+const EVERY_MS = 300;
+const MAX_IN_FLIGHT = 64;
+/** Those that have failed before never take all places. */
+const MAX_REPEATED = 32;
+const MAX_DEADLINE_MS = 10_000;
+/** Beyond the deadline, until another worker may ask. */
+const TURN_MARGIN_MS = 5_000;
+
+/** Seconds until a receiver that did not answer its challenge is asked again; after the last it is given up. */
+export const CHALLENGE_SCHEDULE_SECONDS: readonly number[] = [1, 5, 30, 120, 600, 1800, 2 * 3600, 6 * 3600, 12 * 3600];
 
 export interface VerifierOptions {
   readonly environment: Environment;
   readonly sealingKeys: SealingKeys;
   readonly egress: Egress;
+  /** Instead of the default. */
+  readonly scheduleSeconds?: readonly number[];
 }
 
 /**
  * Sends each new endpoint a signed `endpoint.verification` and lets it receive events once it has answered 2xx: nobody
  * can point our deliveries at a server that does not want them. One that does not answer is asked again, ever more
- * rarely.
+ * rarely, and given up after a day; the endpoint says so. Results are written as they come: a slow one holds up no other.
  */
 export function startVerifier(ctx: Context, options: VerifierOptions): Repeating {
-  const asked = new Map<string, { tries: number; nextAtMs: number }>();
+  const asking = new Map<string, { readonly isRepeated: boolean; readonly done: Promise<void> }>();
+  const schedule = options.scheduleSeconds ?? CHALLENGE_SCHEDULE_SECONDS;
 
   async function challenge(endpoint: UnverifiedEndpoint): Promise<void> {
-    const { outcome, durationMs } = await options.egress.post(endpoint.url, {
+    const { outcome } = await options.egress.post(endpoint.url, {
       ...challengeOf(endpoint, options, ctx.now()),
-      deadlineMs: endpoint.timeoutMs,
+      deadlineMs: Math.min(endpoint.timeoutMs, MAX_DEADLINE_MS),
     });
     if (isSuccess(outcome)) {
-      asked.delete(endpoint.id);
-      await activateVerifiedEndpoint(ctx, endpoint.id, options.environment);
+      await activateVerifiedEndpoint(ctx, endpoint, options.environment);
       ctx.log.info({ endpoint: endpoint.id }, 'endpoint.verified');
       return;
     }
-    const tries = (asked.get(endpoint.id)?.tries ?? 0) + 1;
-    asked.set(endpoint.id, {
-      tries,
-      nextAtMs: ctx.now().getTime() + Math.min(FIRST_RETRY_MS * 2 ** (tries - 1), MAX_RETRY_MS),
-    });
-    ctx.log.info({ endpoint: endpoint.id, outcome, durationMs, tries }, 'endpoint.verification_failed');
+    const nextDelaySeconds = schedule[endpoint.attempts];
+    const what = `The receiver has not answered its challenge well: ${describeFailure(outcome)}.`;
+    const next =
+      nextDelaySeconds === undefined ? ' It is not asked again; give the URL once more to have it asked.' : '';
+    await recordFailedChallenge(ctx, { ...endpoint, reason: `${what}${next}`, nextDelaySeconds });
+    ctx.log.info({ endpoint: endpoint.id, outcome, attempts: endpoint.attempts + 1 }, 'endpoint.verification_failed');
   }
 
-  return repeat('endpoint.verify', ctx.log, async () => {
-    const unverified = await listUnverifiedEndpoints(ctx);
-    const nowMs = ctx.now().getTime();
-    const due = unverified.filter(({ id }) => (asked.get(id)?.nextAtMs ?? 0) <= nowMs);
-    // A slow one must not keep the others waiting: each result is written as it comes.
-    const results = await Promise.allSettled(due.map(challenge));
-    for (const result of results) {
-      if (result.status === 'rejected') ctx.log.error({ err: result.reason }, 'endpoint.verification_failed');
-    }
+  function ask(endpoint: UnverifiedEndpoint): void {
+    const done = challenge(endpoint)
+      .catch((error: unknown) => ctx.log.error({ endpoint: endpoint.id, err: error }, 'endpoint.verification_failed'))
+      .finally(() => asking.delete(endpoint.id));
+    asking.set(endpoint.id, { isRepeated: endpoint.attempts > 0, done });
+  }
+
+  const repeating = repeat('endpoint.verify', ctx.log, async () => {
+    const repeated = [...asking.values()].filter(({ isRepeated }) => isRepeated).length;
+    const due = await claimChallenges(ctx, {
+      limit: MAX_IN_FLIGHT - asking.size,
+      maxRepeated: Math.max(0, MAX_REPEATED - repeated),
+      turnMs: MAX_DEADLINE_MS + TURN_MARGIN_MS,
+    });
+    for (const endpoint of due) ask(endpoint);
     return EVERY_MS;
   });
+  return {
+    async close() {
+      await repeating.close();
+      await Promise.all([...asking.values()].map(({ done }) => done));
+    },
+  };
 }
 
 function challengeOf(endpoint: UnverifiedEndpoint, options: VerifierOptions, now: Date) {

@@ -27,5 +27,8 @@ export const endpointIsOpen = sql`(
   and not exists (select from integration.control_state c where c.all_paused_at is not null)
 )`;
 
+/** SQL: a manager let delivery `d` go when endpoint `e` was resumed. A later replay is not meant. */
+export const isLetGo = sql`(d.created_at < e.skip_before and d.updated_at <= e.skip_decided_at)`;
+
 /** SQL: the breaker of endpoint `e` lets something pass. */
 export const breakerAdmits = sql`(e.breaker_state <> 'OPEN' or e.breaker_retry_at <= clock_timestamp())`;

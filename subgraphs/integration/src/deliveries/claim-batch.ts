@@ -3,8 +3,9 @@ import type { Context } from '@bridgework/kernel/context';
 import type { Tx } from '@bridgework/kernel/database';
 import type { SealedSecret } from '@bridgework/kernel/sealed-secret';
 import { sql } from 'drizzle-orm';
-import { endpointIsOpen, withheldTypes } from './authority.ts';
-import { buryUnauthorised } from './bury-unauthorised.ts';
+import { type LiveSecretsColumn, liveSecrets, readLiveSecrets } from '../endpoints/endpoint-secret.ts';
+import { endpointIsOpen, isLetGo, withheldTypes } from './authority.ts';
+import { buryUnauthorised } from './bury-deliveries.ts';
 import type { StoredEvent } from './event-payload.ts';
 
 export interface ClaimedEndpoint {
@@ -14,6 +15,7 @@ export interface ClaimedEndpoint {
   readonly integrationId: string;
   /** What the integration may read now; decides what the payload shows. */
   readonly scopes: readonly string[];
+  readonly mode: 'SNAPSHOT' | 'THIN';
   readonly maxInFlight: number;
   readonly timeoutMs: number;
   /** Seconds between attempts; null for the default schedule. */
@@ -83,10 +85,11 @@ export async function claimBatch(ctx: Context, input: ClaimInput): Promise<Batch
   });
 }
 
-interface EndpointRow extends Record<string, unknown> {
+interface EndpointRow extends Record<string, unknown>, LiveSecretsColumn {
   readonly key: string;
   readonly id: string;
   readonly url: string | null;
+  readonly mode: 'SNAPSHOT' | 'THIN';
   readonly ordering: 'BEST_EFFORT' | 'ENTITY';
   readonly max_in_flight: number;
   readonly timeout_ms: number;
@@ -99,21 +102,17 @@ interface EndpointRow extends Record<string, unknown> {
   readonly approved_scopes: string[];
   readonly open: boolean;
   readonly leased: number;
-  readonly secrets: { readonly keyId: string; readonly sealed: string }[];
 }
 
 async function lockEndpoint(tx: Tx, endpointId: string): Promise<EndpointRow | undefined> {
   const [row] = await tx.execute<EndpointRow>(sql`
-    select e.key, e.id, e.url, e.ordering, e.max_in_flight, e.timeout_ms, e.retry_schedule_seconds,
+    select e.key, e.id, e.url, e.mode, e.ordering, e.max_in_flight, e.timeout_ms, e.retry_schedule_seconds,
       e.breaker_state, e.breaker_openings, e.breaker_probe_successes,
       greatest(coalesce(extract(epoch from e.breaker_retry_at - clock_timestamp()) * 1000, 0), 0)::float8 as breaker_wait_ms,
       i.id as integration_id, i.approved_scopes, ${endpointIsOpen} as open,
       (select count(*)::integer from integration.deliveries d
         where d.endpoint_key = e.key and d.state = 'LEASED') as leased,
-      (select coalesce(jsonb_agg(jsonb_build_object('keyId', s.key_id, 'sealed', encode(s.sealed, 'base64'))
-          order by s.key desc), '[]')
-        from integration.webhook_secrets s
-        where s.endpoint_key = e.key and (s.expires_at is null or s.expires_at > now())) as secrets
+      ${liveSecrets} as secrets
     from integration.webhook_endpoints e
     join integration.integrations i on i.key = e.integration_key
     where e.id = ${endpointId}
@@ -131,6 +130,7 @@ interface DeliveryRow extends Record<string, unknown> {
   readonly entity_type: string;
   readonly occurred_at: string;
   readonly data: unknown;
+  readonly is_test: boolean;
   readonly seq: string;
   readonly attempts: number;
   readonly generation: number;
@@ -149,7 +149,8 @@ async function lease(
       ? sql`true`
       : sql`not exists (select from integration.deliveries p where p.endpoint_key = d.endpoint_key
           and p.entity_id = d.entity_id and p.seq < d.seq and p.state in ('PENDING', 'LEASED', 'HELD'))`;
-  const due = sql`d.endpoint_key = ${endpoint.key} and d.state = 'PENDING' and d.next_at <= clock_timestamp()`;
+  const due = sql`d.endpoint_key = ${endpoint.key} and d.state = 'PENDING' and d.next_at <= clock_timestamp()
+    and not exists (select from integration.webhook_endpoints e where e.key = d.endpoint_key and ${isLetGo})`;
   const rows = await tx.execute<DeliveryRow>(sql`
     with suspect as (
       select d.key from integration.deliveries d where ${due} and d.crashes > 0 order by d.seq limit 1
@@ -165,7 +166,7 @@ async function lease(
       returning d.*
     )
     select d.key, d.id, d.event_id, d.event_type, d.entity_id, d.seq, d.attempts, d.generation,
-      v.entity_type, v.occurred_at, v.data
+      v.entity_type, v.occurred_at, v.data, v.is_test
     from leased d join outbox.events v on v.id = d.event_id and v.event_month = d.event_month
     order by d.seq
   `);
@@ -178,6 +179,7 @@ async function lease(
     entityType: row.entity_type,
     occurredAt: new Date(row.occurred_at),
     data: row.data,
+    isTest: row.is_test,
     seq: Number(row.seq),
     attempts: row.attempts,
     generation: row.generation,
@@ -192,10 +194,11 @@ const toEndpoint = (row: EndpointRow): ClaimedEndpoint => ({
   url: row.url ?? '',
   integrationId: row.integration_id,
   scopes: row.approved_scopes,
+  mode: row.mode,
   maxInFlight: row.max_in_flight,
   timeoutMs: row.timeout_ms,
   scheduleSeconds: row.retry_schedule_seconds,
-  secrets: row.secrets.map(({ keyId, sealed }) => ({ keyId, sealed: Buffer.from(sealed, 'base64') })),
+  secrets: readLiveSecrets(row),
   breaker: {
     state: BREAKER_STATES[row.breaker_state],
     waitMs: row.breaker_wait_ms,

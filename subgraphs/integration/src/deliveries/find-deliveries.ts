@@ -1,10 +1,13 @@
 import { type Connection, decodeInstantCursor, pageSize, toConnection } from '@bridgework/kernel/connection';
 import type { Context } from '@bridgework/kernel/context';
+import type { Db, Tx } from '@bridgework/kernel/database';
+import { DomainError } from '@bridgework/kernel/errors';
 import { loadMany } from '@bridgework/kernel/loaders';
 import { EVENT_TYPES } from '@bridgework/schema';
-import { and, asc, desc, eq, inArray, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gte, inArray, lt, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { parseInput } from '../input.ts';
+import { instant, parseInput } from '../input.ts';
+import { demandIntegration } from '../partner-step.ts';
 import { deliveries, deliveryAttempts, integrations, webhookEndpoints } from '../tables.ts';
 
 const DELIVERY_STATES = ['PENDING', 'LEASED', 'DELIVERED', 'HELD', 'DEAD'] as const;
@@ -21,6 +24,8 @@ export interface Delivery {
   readonly status: (typeof DELIVERY_STATES)[number];
   readonly deadReason: string | null;
   readonly attemptCount: number;
+  /** Raised by each replay. */
+  readonly generation: number;
   readonly nextAttemptAt: Date | null;
   readonly createdAt: Date;
   readonly deliveredAt: Date | null;
@@ -42,6 +47,10 @@ const where = {
   endpointId: z.string().nullish(),
   integrationId: z.string().nullish(),
   eventType: z.enum(EVENT_TYPES).nullish(),
+  /** Made at this instant or later. */
+  from: instant.nullish(),
+  /** Made before this instant. */
+  to: instant.nullish(),
 };
 const page = { first: z.int(), after: z.string().optional() };
 const FindDeliveries = z.object({
@@ -49,6 +58,7 @@ const FindDeliveries = z.object({
   ...page,
 });
 const FindDeadLetters = z.object({ filter: z.object(where).default({}), ...page });
+const FindOwnDelivery = z.object({ id: z.string() });
 
 /** Deliveries, newest first by (createdAt, id). For managers. */
 export const findDeliveries = (ctx: Context, args: unknown): Promise<Connection<Delivery>> =>
@@ -60,10 +70,30 @@ export async function findDeadLetters(ctx: Context, args: unknown): Promise<Conn
   return find(ctx, { ...rest, filter: { ...filter, status: 'DEAD' } });
 }
 
-async function find(ctx: Context, input: z.output<typeof FindDeliveries>): Promise<Connection<Delivery>> {
-  const { filter, first, after } = input;
-  const position = decodeInstantCursor(after);
-  const rows = await ctx.db
+/** The caller's own, newest first by (createdAt, id). Throws FORBIDDEN for anybody but an integration. */
+export async function findOwnDeliveries(ctx: Context, args: unknown): Promise<Connection<Delivery>> {
+  const { integrationId } = demandIntegration(ctx);
+  const input = parseInput(FindDeliveries, args);
+  return find(ctx, { ...input, filter: { ...input.filter, integrationId } });
+}
+
+/** One of the caller's own; null for a foreign one as for one that does not exist. Throws FORBIDDEN. */
+export async function findOwnDelivery(ctx: Context, args: unknown): Promise<Delivery | null> {
+  const { integrationId } = demandIntegration(ctx);
+  const { id } = parseInput(FindOwnDelivery, args);
+  const [row] = await select(ctx.db).where(and(eq(deliveries.id, id), eq(integrations.id, integrationId)));
+  return row === undefined ? null : toDelivery(row);
+}
+
+/** Throws NOT_FOUND. */
+export async function deliveryById(tx: Tx, id: string): Promise<Delivery> {
+  const [row] = await select(tx).where(eq(deliveries.id, id));
+  if (row === undefined) throw new DomainError('NOT_FOUND');
+  return toDelivery(row);
+}
+
+const select = (db: Db | Tx) =>
+  db
     .select({
       key: deliveries.key,
       id: deliveries.id,
@@ -75,13 +105,26 @@ async function find(ctx: Context, input: z.output<typeof FindDeliveries>): Promi
       status: deliveries.state,
       deadReason: deliveries.deadReason,
       attemptCount: deliveries.attempts,
+      generation: deliveries.generation,
       nextAt: deliveries.nextAt,
       createdAt: deliveries.createdAt,
       deliveredAt: deliveries.deliveredAt,
     })
     .from(deliveries)
     .innerJoin(webhookEndpoints, eq(webhookEndpoints.key, deliveries.endpointKey))
-    .innerJoin(integrations, eq(integrations.key, webhookEndpoints.integrationKey))
+    .innerJoin(integrations, eq(integrations.key, webhookEndpoints.integrationKey));
+
+type Row = Awaited<ReturnType<typeof select>>[number];
+
+const toDelivery = ({ nextAt, ...row }: Row): Delivery => ({
+  ...row,
+  nextAttemptAt: row.status === 'PENDING' ? nextAt : null,
+});
+
+async function find(ctx: Context, input: z.output<typeof FindDeliveries>): Promise<Connection<Delivery>> {
+  const { filter, first, after } = input;
+  const position = decodeInstantCursor(after);
+  const rows = await select(ctx.db)
     .where(
       and(
         filter.endpointId ? eq(webhookEndpoints.id, filter.endpointId) : undefined,
@@ -89,6 +132,8 @@ async function find(ctx: Context, input: z.output<typeof FindDeliveries>): Promi
         filter.eventId ? eq(deliveries.eventId, filter.eventId) : undefined,
         filter.eventType ? eq(deliveries.eventType, filter.eventType) : undefined,
         filter.status ? eq(deliveries.state, filter.status) : undefined,
+        filter.from ? gte(deliveries.createdAt, filter.from) : undefined,
+        filter.to ? lt(deliveries.createdAt, filter.to) : undefined,
         position
           ? sql`(${deliveries.createdAt}, ${deliveries.id}) < (${position.at.toISOString()}::timestamptz, ${position.id})`
           : undefined,
@@ -96,7 +141,7 @@ async function find(ctx: Context, input: z.output<typeof FindDeliveries>): Promi
     )
     .orderBy(desc(deliveries.createdAt), desc(deliveries.id))
     .limit(pageSize(first) + 1);
-  const found = rows.map(({ nextAt, ...row }) => ({ ...row, nextAttemptAt: row.status === 'PENDING' ? nextAt : null }));
+  const found = rows.map(toDelivery);
   return toConnection(found, first, after, ({ createdAt, id }) => ({ at: createdAt.toISOString(), id }));
 }
 

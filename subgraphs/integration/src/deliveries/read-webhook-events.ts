@@ -5,7 +5,9 @@ import { openSecret, readSealingKeys } from '@bridgework/kernel/sealed-secret';
 import { EVENT_TYPES, type EventType } from '@bridgework/schema';
 import { sql } from 'drizzle-orm';
 import { z } from 'zod';
+import { type LiveSecretsColumn, liveSecrets, readLiveSecrets } from '../endpoints/endpoint-secret.ts';
 import { parseInput } from '../input.ts';
+import { demandIntegration } from '../partner-step.ts';
 import { secretsOf } from '../secrets.ts';
 import { mayReceive } from './authority.ts';
 import { payloadOf } from './event-payload.ts';
@@ -36,9 +38,8 @@ export async function readWebhookEvents(ctx: Context, args: unknown): Promise<Co
   const endpoint = await ownEndpoint(ctx, caller, endpointId);
   const { environment, secretsKey } = secretsOf(ctx);
   const keys = readSealingKeys(secretsKey);
-  const secrets = endpoint.secrets.map(({ keyId, sealed }) =>
-    openSecret(keys, { keyId, sealed: Buffer.from(sealed, 'base64') }, endpointId),
-  );
+  const secrets = readLiveSecrets(endpoint).map((sealed) => openSecret(keys, sealed, endpointId));
+  const view = { scopes: caller.scopes, environment, mode: endpoint.mode };
   const types = EVENT_TYPES.filter((type) => mayReceive(caller.scopes, type));
   const rows = await readRows(ctx, {
     endpointKey: endpoint.key,
@@ -48,7 +49,7 @@ export async function readWebhookEvents(ctx: Context, args: unknown): Promise<Co
   });
   const events = rows.flatMap((row) => {
     try {
-      return [{ ...row, payload: signPayload(payloadOf(row, caller.scopes, environment), secrets) }];
+      return [{ ...row, payload: signPayload(payloadOf(row, view), secrets) }];
     } catch (error) {
       // An event that breaks its contract is a fault of ours: it must not bar the way to those behind it.
       ctx.log.error({ event: row.eventId, err: error }, 'delivery.unsendable');
@@ -58,23 +59,15 @@ export async function readWebhookEvents(ctx: Context, args: unknown): Promise<Co
   return toConnection(events, first, after, ({ seq, deliveryId }) => ({ at: String(seq), id: deliveryId }));
 }
 
-function demandIntegration(ctx: Context): IntegrationCaller {
-  if (ctx.caller.kind === 'integration') return ctx.caller;
-  throw new DomainError('FORBIDDEN', { detail: 'The feed is for integrations; managers see deliveries.' });
-}
-
-interface EndpointRow extends Record<string, unknown> {
+interface EndpointRow extends Record<string, unknown>, LiveSecretsColumn {
   readonly key: string;
-  readonly secrets: { readonly keyId: string; readonly sealed: string }[];
+  readonly mode: 'SNAPSHOT' | 'THIN';
 }
 
 /** A foreign endpoint answers exactly as a missing one. */
 async function ownEndpoint(ctx: Context, caller: IntegrationCaller, endpointId: string): Promise<EndpointRow> {
   const [row] = await ctx.db.execute<EndpointRow>(sql`
-    select e.key, (select coalesce(jsonb_agg(jsonb_build_object('keyId', s.key_id, 'sealed', encode(s.sealed, 'base64'))
-        order by s.key desc), '[]')
-      from integration.webhook_secrets s
-      where s.endpoint_key = e.key and (s.expires_at is null or s.expires_at > now())) as secrets
+    select e.key, e.mode, ${liveSecrets} as secrets
     from integration.webhook_endpoints e
     join integration.integrations i on i.key = e.integration_key
     where e.id = ${endpointId} and i.id = ${caller.integrationId} and e.deleted_at is null
@@ -105,11 +98,12 @@ interface FeedRow extends Record<string, unknown> {
   readonly entity_type: string;
   readonly occurred_at: string;
   readonly data: unknown;
+  readonly is_test: boolean;
 }
 
 async function readRows(ctx: Context, { endpointKey, types, afterSeq, limit }: FeedQuery) {
   const rows = await ctx.db.execute<FeedRow>(sql`
-    select d.id, d.seq, d.event_id, d.event_type, d.entity_id, v.entity_type, v.occurred_at, v.data
+    select d.id, d.seq, d.event_id, d.event_type, d.entity_id, v.entity_type, v.occurred_at, v.data, v.is_test
     from integration.deliveries d
     join outbox.events v on v.id = d.event_id and v.event_month = d.event_month
     where d.endpoint_key = ${endpointKey} and d.seq > ${afterSeq}
@@ -125,5 +119,6 @@ async function readRows(ctx: Context, { endpointKey, types, afterSeq, limit }: F
     entityType: row.entity_type,
     occurredAt: new Date(row.occurred_at),
     data: row.data,
+    isTest: row.is_test,
   }));
 }

@@ -2,8 +2,8 @@ import { recordAudit } from '@bridgework/kernel/audit';
 import type { Context } from '@bridgework/kernel/context';
 import { EVENT_TYPES } from '@bridgework/schema';
 import { sql } from 'drizzle-orm';
-import { breakerAdmits, endpointIsOpen, withheldTypes } from './authority.ts';
-import { buryUnauthorised } from './bury-unauthorised.ts';
+import { breakerAdmits, endpointIsOpen, isLetGo, withheldTypes } from './authority.ts';
+import { buryDeliveries, buryUnauthorised } from './bury-deliveries.ts';
 
 const MAX_CRASHES = 3;
 const MAX_ROWS = 5_000;
@@ -17,6 +17,7 @@ const MAX_ROWS = 5_000;
 export async function sweepDeliveries(ctx: Context): Promise<readonly string[]> {
   await expireLeases(ctx);
   await buryWithheld(ctx);
+  await buryUnwanted(ctx);
   await hold(ctx);
   await resume(ctx);
   const due = await ctx.db.execute<{ id: string }>(sql`
@@ -84,6 +85,35 @@ async function buryWithheld(ctx: Context): Promise<void> {
   }
 }
 
+/** What a manager let go when an endpoint was resumed, and what waited for an endpoint that was deleted, ends. */
+async function buryUnwanted(ctx: Context): Promise<void> {
+  const endpoints = await ctx.db.execute<{ key: string; integration_id: string; deleted: boolean }>(sql`
+    select e.key, i.id as integration_id, e.deleted_at is not null as deleted
+    from integration.webhook_endpoints e
+    join integration.integrations i on i.key = e.integration_key
+    where e.skip_before is not null or e.deleted_at is not null and exists (
+      select from integration.deliveries d where d.endpoint_key = e.key and d.state in ('PENDING', 'HELD'))
+  `);
+  for (const { key, integration_id: integrationId, deleted } of endpoints) {
+    const endpoint = { key: Number(key), integrationId };
+    await ctx.db.transaction((tx) =>
+      deleted
+        ? buryDeliveries(tx, ctx, endpoint, 'deleted', sql`true`)
+        : buryDeliveries(tx, ctx, endpoint, 'skipped', isLetGo),
+    );
+    await forgetSkip(ctx, endpoint.key);
+  }
+}
+
+async function forgetSkip(ctx: Context, endpointKey: number): Promise<void> {
+  await ctx.db.execute(sql`
+    update integration.webhook_endpoints e set skip_before = null, skip_decided_at = null
+    where e.key = ${endpointKey} and e.skip_before is not null and not exists (
+      select from integration.deliveries d
+      where d.endpoint_key = e.key and d.state in ('PENDING', 'HELD') and ${isLetGo})
+  `);
+}
+
 /** A delivery that may not be sent now waits without using up an attempt. */
 async function hold(ctx: Context): Promise<void> {
   await ctx.db.execute(sql`
@@ -106,7 +136,7 @@ async function resume(ctx: Context): Promise<void> {
       select d.key from integration.webhook_endpoints e
       join integration.integrations i on i.key = e.integration_key
       join integration.deliveries d on d.endpoint_key = e.key and d.state = 'HELD'
-      where ${endpointIsOpen} and ${breakerAdmits}
+      where ${endpointIsOpen} and ${breakerAdmits} and ${isLetGo} is not true
       limit ${MAX_ROWS} for update of d skip locked
     )
   `);

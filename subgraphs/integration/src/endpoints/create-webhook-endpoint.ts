@@ -1,30 +1,28 @@
-import { randomBytes } from 'node:crypto';
 import { actorOf, type Context } from '@bridgework/kernel/context';
 import type { Tx } from '@bridgework/kernel/database';
 import { DomainError } from '@bridgework/kernel/errors';
 import { newId } from '@bridgework/kernel/ids';
-import { readSealingKeys, sealSecret } from '@bridgework/kernel/sealed-secret';
-import type { EventType } from '@bridgework/schema';
-import { eq } from 'drizzle-orm';
+import { and, count, eq, isNull } from 'drizzle-orm';
 import { z } from 'zod';
-import { missingScopes } from '../deliveries/authority.ts';
-import { SECRET_PREFIX } from '../deliveries/signed-payload.ts';
-import { eventTypes, idempotencyKey, parseInput, prose } from '../input.ts';
+import { idempotencyKey, parseInput } from '../input.ts';
+import { lockIntegration } from '../integrations/find-integrations.ts';
 import { createOnce } from '../manager-step.ts';
-import { secretsOf } from '../secrets.ts';
-import { integrations, webhookEndpoints, webhookSecrets, webhookSubscriptions } from '../tables.ts';
-import { urlFault, type WebhookEndpoint } from './endpoint.ts';
+import { partnerOnce } from '../partner-step.ts';
+import { webhookEndpoints, webhookSubscriptions } from '../tables.ts';
+import { demandEventScopes } from './change-endpoint.ts';
+import { demandUsableUrl, type WebhookEndpoint } from './endpoint.ts';
+import { NewEndpoint, NewOwnEndpoint } from './endpoint-input.ts';
+import { addSecret } from './endpoint-secret.ts';
 import { endpointById } from './find-webhook-endpoints.ts';
 
 const CreateWebhookEndpoint = z.object({
-  input: z.strictObject({
-    integrationId: z.string(),
-    name: prose(100),
-    url: z.string().max(2_000).optional(),
-    eventTypes: eventTypes.refine((types) => types.length > 0, 'names no event'),
-  }),
+  input: NewEndpoint.extend({ integrationId: z.string() }),
   idempotencyKey,
 });
+const CreateOwnWebhookEndpoint = z.object({ input: NewOwnEndpoint, idempotencyKey });
+
+/** Of one integration; so that nobody fills the verifier's and the dispatcher's tables. */
+const MAX_ENDPOINTS = 50;
 
 export interface CreatedEndpoint {
   readonly endpoint: WebhookEndpoint;
@@ -32,72 +30,87 @@ export interface CreatedEndpoint {
   readonly secret: string | null;
 }
 
+const STEP = { action: 'webhook_endpoint.create', entity: 'webhook_endpoint' };
+
 /**
  * Creates an endpoint with its signing secret. One with a URL waits for its receiver to answer a signed challenge; one
  * without is only fetched from and is active at once.
  *
- * Throws VALIDATION_FAILED, NOT_FOUND, CONFLICT when the integration is not active, INSUFFICIENT_SCOPE when it was not
- * approved for webhook:receive and the read scope of each event, IDEMPOTENCY_KEY_REUSED.
+ * Throws VALIDATION_FAILED, NOT_FOUND, CONFLICT when the integration is not active or has 50 endpoints,
+ * INSUFFICIENT_SCOPE when it was not approved for webhook:receive and the read scope of each event,
+ * IDEMPOTENCY_KEY_REUSED.
  */
 export async function createWebhookEndpoint(ctx: Context, args: unknown): Promise<CreatedEndpoint> {
   const { input, idempotencyKey: key } = parseInput(CreateWebhookEndpoint, args);
   demandUsableUrl(ctx, input.url);
+  const { integrationId, ...settings } = input;
   return createOnce<CreatedEndpoint>(
     ctx,
-    { action: 'webhook_endpoint.create', entity: 'webhook_endpoint', integrationId: input.integrationId },
+    { ...STEP, integrationId },
     { operation: 'createWebhookEndpoint', idempotencyKey: key, input },
-    async (tx, manager) => {
-      const integrationKey = await demandApproval(tx, input.integrationId, input.eventTypes);
-      // The secret is sealed for this id, so the id is made here.
-      const id = newId('whe');
-      const secret = `${SECRET_PREFIX}${randomBytes(32).toString('base64')}`;
-      const pullOnly = input.url === undefined;
-      const [row] = await tx
-        .insert(webhookEndpoints)
-        .values({
-          id,
-          integrationKey,
-          name: input.name,
-          url: input.url ?? null,
-          status: pullOnly ? 'ACTIVE' : 'PENDING_VERIFICATION',
-          firstActiveAt: pullOnly ? ctx.now() : null,
-          createdBy: actorOf(manager),
-        })
-        .returning({ key: webhookEndpoints.key });
-      if (row === undefined) throw new Error('An insert returned nothing.');
-      const { keyId, sealed } = sealSecret(readSealingKeys(secretsOf(ctx).secretsKey), secret, id);
-      await tx.insert(webhookSecrets).values({ endpointKey: row.key, sealed: Buffer.from(sealed), keyId });
-      await tx
-        .insert(webhookSubscriptions)
-        .values(input.eventTypes.map((eventType) => ({ endpointKey: row.key, eventType })));
-      const endpoint = await endpointById(tx, id);
-      return { id, integrationId: input.integrationId, result: { endpoint, secret } };
-    },
+    (tx, manager) => make(tx, ctx, integrationId, settings, actorOf(manager)),
     async (tx, id) => ({ endpoint: await endpointById(tx, id), secret: null }),
   );
 }
 
-function demandUsableUrl(ctx: Context, url: string | undefined): void {
-  const fault = url === undefined ? null : urlFault(url, secretsOf(ctx).environment);
-  if (fault === null) return;
-  throw new DomainError('VALIDATION_FAILED', {
-    errors: [{ pointer: '/input/url', code: 'unusable-url', detail: `The URL ${fault}.` }],
-  });
+/** As {@link createWebhookEndpoint}, by the integration for itself. Throws the same. */
+export async function createOwnWebhookEndpoint(ctx: Context, args: unknown): Promise<CreatedEndpoint> {
+  const { input, idempotencyKey: key } = parseInput(CreateOwnWebhookEndpoint, args);
+  demandUsableUrl(ctx, input.url);
+  return partnerOnce<CreatedEndpoint>(
+    ctx,
+    STEP,
+    { operation: 'createOwnWebhookEndpoint', idempotencyKey: key, input },
+    (tx, partner) => make(tx, ctx, partner.integrationId, input, actorOf(partner)),
+    async (tx, id) => ({ endpoint: await endpointById(tx, id), secret: null }),
+  );
 }
 
-/** The integration's key. Its row is held, so that a scope cannot be withdrawn in between. */
-async function demandApproval(tx: Tx, integrationId: string, types: readonly EventType[]): Promise<number> {
+async function make(
+  tx: Tx,
+  ctx: Context,
+  integrationId: string,
+  { eventTypes, url, ...settings }: z.output<typeof NewEndpoint>,
+  actor: string,
+) {
+  // Its row is held, so that a scope cannot be withdrawn in between.
+  const integration = await lockIntegration(tx, integrationId);
+  if (integration.status !== 'ACTIVE') throw new DomainError('CONFLICT', { detail: 'The integration is not active.' });
+  demandEventScopes(integration.approvedScopes, eventTypes);
+  await demandRoom(tx, integration.key);
+  // The secret is sealed for this id, so the id is made here.
+  const id = newId('whe');
   const [row] = await tx
-    .select({ key: integrations.key, status: integrations.status, scopes: integrations.approvedScopes })
-    .from(integrations)
-    .where(eq(integrations.id, integrationId))
-    .for('update');
-  if (row === undefined) throw new DomainError('NOT_FOUND');
-  if (row.status !== 'ACTIVE') throw new DomainError('CONFLICT', { detail: 'The integration is not active.' });
-  const missing = missingScopes(row.scopes, types);
-  if (missing.length === 0) return row.key;
-  throw new DomainError('INSUFFICIENT_SCOPE', {
-    detail: `The integration was not approved for ${missing.join(', ')}.`,
-    members: { missing_scopes: missing },
-  });
+    .insert(webhookEndpoints)
+    .values({
+      ...given(settings),
+      id,
+      integrationKey: integration.key,
+      name: settings.name,
+      url: url ?? null,
+      status: url === undefined ? 'ACTIVE' : 'PENDING_VERIFICATION',
+      firstActiveAt: url === undefined ? ctx.now() : null,
+      createdBy: actor,
+      urlSetBy: actor,
+    })
+    .returning({ key: webhookEndpoints.key });
+  if (row === undefined) throw new Error('An insert returned nothing.');
+  const secret = await addSecret(tx, ctx, { key: row.key, id });
+  await tx.insert(webhookSubscriptions).values(eventTypes.map((eventType) => ({ endpointKey: row.key, eventType })));
+  return { id, integrationId, result: { endpoint: await endpointById(tx, id), secret } };
+}
+
+/** What was given, and nothing that was not. */
+const given = <Settings extends object>(settings: Settings) =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Settings]: NonNullable<Settings[Name]>;
+  };
+
+async function demandRoom(tx: Tx, integrationKey: number): Promise<void> {
+  const [row] = await tx
+    .select({ endpoints: count() })
+    .from(webhookEndpoints)
+    .where(and(eq(webhookEndpoints.integrationKey, integrationKey), isNull(webhookEndpoints.deletedAt)));
+  if ((row?.endpoints ?? 0) < MAX_ENDPOINTS) return;
+  throw new DomainError('CONFLICT', { detail: `An integration has at most ${MAX_ENDPOINTS} endpoints.` });
 }
