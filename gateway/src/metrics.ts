@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@bridgework/kernel/errors';
 import { DURATION_BUCKETS_S, type Metrics } from '@bridgework/kernel/metrics';
 import { SUBGRAPH_NAMES, type SubgraphName } from '@bridgework/schema';
+import type { ExecutionPath } from './graph/load-supergraph.ts';
 import type { SubgraphConnection, SubgraphConnections } from './graph/subgraph-pools.ts';
 
 /** What the gateway counts. */
@@ -10,6 +11,8 @@ export interface GatewayMetrics {
   refused(code: ErrorCode): void;
   /** A document was let through and is executed. */
   executed(kind: ExecutionKind): void;
+  /** By which way of the graph a document was answered; `reference` should be rare. */
+  took(path: ExecutionPath): void;
   /** The same connections, timed. */
   timed(connections: SubgraphConnections): SubgraphConnections;
   /** The generation by which requests are judged, its age, and whether the registry answers. */
@@ -39,6 +42,7 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     labels: ['subgraph', 'outcome'],
     buckets: DURATION_BUCKETS_S,
   });
+  const paths = metrics.counter('bridgework_graph_paths_total', 'Documents run, by the way they took.', ['path']);
   const timedOne = (subgraph: SubgraphName, connection: SubgraphConnection): SubgraphConnection => ({
     ...connection,
     async call(call) {
@@ -59,6 +63,7 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     },
     refused: (code) => refusals.inc({ code }),
     executed: (kind) => executions.inc({ kind }),
+    took: (path) => paths.inc({ path }),
     timed(connections) {
       const entries = SUBGRAPH_NAMES.map((name) => [name, timedOne(name, connections[name])] as const);
       return Object.fromEntries(entries) as Record<SubgraphName, SubgraphConnection>;

@@ -51,11 +51,10 @@ function productFiles(): string[] {
 export function createCallOperation(operations: ProductOperations, run: RunDocument): CallOperation {
   return async (name, variables, request) => {
     const document = operationNamed(operations, name);
-    const { data, errors } = await run(document, variables, request, { entity: 'operation', entityId: name });
-    const [first] = [...(errors ?? [])].sort((left, right) => severity(right) - severity(left));
-    if (first !== undefined) throw refusalIn(first) ?? new DomainError('INTERNAL');
-    if (data === undefined || data === null) throw new DomainError('INTERNAL');
-    return data;
+    const executed = await run(document, variables, request, { entity: 'operation', entityId: name });
+    if (executed.errors === undefined) return JSON.parse(executed.json) as Record<string, unknown>;
+    const [first] = executed.errors.toSorted((left, right) => severity(right) - severity(left));
+    throw (first && refusalIn(first)) ?? new DomainError('INTERNAL');
   };
 }
 

@@ -5,7 +5,13 @@ import { readTokenPeppers } from '@bridgework/kernel/integration-token';
 import type { Logger } from '@bridgework/kernel/logger';
 import { createMetrics, type Metrics } from '@bridgework/kernel/metrics';
 import { readPublicKeys, readSigningKey } from '@bridgework/kernel/signed-caller';
-import { parseRequirements, type RequirementMap, readCostModel } from '@bridgework/schema';
+import {
+  parseRequirements,
+  type RequirementMap,
+  readCostModel,
+  SUBGRAPH_NAMES,
+  type SubgraphName,
+} from '@bridgework/schema';
 import type { FastifyInstance } from 'fastify';
 import { parse } from 'graphql';
 import { createAdmitRequest } from './admit-request.ts';
@@ -20,11 +26,14 @@ import { createPrepareDocument, type Graph } from './documents/prepare-document.
 import { registerDocumentRoutes } from './documents/routes.ts';
 import { startAdHoc } from './documents/run-ad-hoc.ts';
 import { createRunDocument } from './documents/run-document.ts';
+import { readAuditedFields } from './graph/audited-fields.ts';
 import { createExecute } from './graph/execute-document.ts';
 import { loadSupergraph } from './graph/load-supergraph.ts';
+import { teachScalars } from './graph/scalars.ts';
 import { createCallSigner } from './graph/sign-calls.ts';
+import { shareFlights } from './graph/single-flight.ts';
 import { connectSubgraph, connectSubgraphs } from './graph/subgraph-pools.ts';
-import { createSubgraphSource } from './graph/subgraph-source.ts';
+import { createSubgraphCall } from './graph/subgraph-source.ts';
 import { createGatewayMetrics, type GatewayMetrics } from './metrics.ts';
 import { createAuthorizeOperation, createCallOperation, readProductOperations } from './operations.ts';
 import { createQuota, type QuotaLimits } from './quota.ts';
@@ -68,7 +77,7 @@ export async function buildGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   metrics.watchRegistry(registry, now);
   const quota = createQuota(quotaLimits(config), now);
   const rules = { schema: supergraph.schema, cost, mayWrite: () => registry.state() === 'live', quota };
-  const run = createRunDocument({ rules, execute: createExecute(supergraph, log), spool, metrics });
+  const run = createRunDocument({ rules, execute: createExecute(shareFlights(supergraph.run), log), spool, metrics });
   const adHoc = await startAdHoc({ supergraph, graph, rules, environment: config.CLINIC_ENV, spool, metrics, log });
 
   const app = buildApp(config, registry, { log, metrics });
@@ -108,11 +117,23 @@ async function loadGraph(config: GatewayConfig, deps: GatewayDeps, metrics: Gate
   const sign = createCallSigner(readSigningKey(config.CALLER_SIGNING_KEY), now);
   const supergraph = await loadSupergraph({
     sdl,
-    sourceOf: (name) => createSubgraphSource({ name, connection: connections[name], sign, log }),
+    callOf: (subgraph) => {
+      const name = subgraphNamed(subgraph);
+      return createSubgraphCall({ name, connection: connections[name], sign, log });
+    },
     log,
+    count: metrics.took,
   });
-  const graph: Graph = { schema: supergraph.schema, requirements };
-  return { graph, supergraph, cost: readCostModel(parse(sdl)), connections };
+  teachScalars(supergraph.schema);
+  const document = parse(sdl);
+  const graph: Graph = { schema: supergraph.schema, requirements, audited: readAuditedFields(document) };
+  return { graph, supergraph, cost: readCostModel(document), connections };
+}
+
+function subgraphNamed(name: string): SubgraphName {
+  const known = SUBGRAPH_NAMES.find((one) => one === name);
+  if (known === undefined) throw new Error(`The supergraph names a subgraph that this gateway does not know: ${name}.`);
+  return known;
 }
 
 /** Both directions between this gateway and the registry, over a connection of their own. */

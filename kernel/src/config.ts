@@ -128,6 +128,26 @@ const commandLineSettings = z.object({
   BRIDGEWORK_SIGN_IN: z.string().optional(),
 });
 
+const standaloneSettings = z.object({
+  /** Where the product runs, its own gateway runs, with every check. */
+  CLINIC_ENV: z
+    .enum(ENVIRONMENTS)
+    .default('sandbox')
+    .refine((environment) => environment !== 'production', 'must not be production: this gateway checks no token'),
+  CALLER_SIGNING_KEY: z
+    .string()
+    .optional()
+    .refine((key) => key === undefined, 'must not be set: this gateway serves whoever asks, and may sign for nobody'),
+  LOG_LEVEL: everywhere.LOG_LEVEL,
+  SUPERGRAPH: z.string(),
+  OPS_FILE: z.string().optional(),
+  PORT: port.default(4100),
+  ADHOC: z
+    .enum(['0', '1', 'false', 'true'])
+    .default('0')
+    .transform((text) => text === '1' || text === 'true'),
+});
+
 /** The names of each process's settings; docs/operator-guide.md lists exactly these. */
 export const SETTING_NAMES = {
   gateway: Object.keys(gatewaySettings.shape),
@@ -135,6 +155,7 @@ export const SETTING_NAMES = {
   workers: Object.keys(workersSettings.shape),
   launcher: Object.keys(launcherSettings.shape),
   'audit verify': Object.keys(auditVerifySettings.shape),
+  'standalone gateway': Object.keys(standaloneSettings.shape),
   'command line': Object.keys(commandLineSettings.shape),
 } as const;
 
@@ -142,6 +163,7 @@ export type GatewayConfig = Readonly<z.infer<typeof gatewaySettings>>;
 export type SubgraphHostConfig = Readonly<z.infer<typeof subgraphHostSettings>>;
 export type WorkersConfig = Readonly<z.infer<typeof workersSettings>>;
 export type LauncherConfig = Readonly<z.infer<typeof launcherSettings>>;
+export type StandaloneConfig = Readonly<z.infer<typeof standaloneSettings>>;
 export type AuditVerifyConfig = Readonly<z.infer<typeof auditVerifySettings>>;
 export type CommandLineConfig = Readonly<z.infer<typeof commandLineSettings>>;
 
@@ -170,6 +192,9 @@ export const readAuditVerifyConfig = (environment: Environment = process.env): A
   read('audit verification', auditVerifySettings, environment);
 export const readCommandLineConfig = (environment: Environment = process.env): CommandLineConfig =>
   read('command', commandLineSettings, environment);
+/** Throws a {@link SettingsError}, also where the gateway on its own must not run. */
+export const readStandaloneConfig = (environment: Environment = process.env): StandaloneConfig =>
+  read('standalone gateway', standaloneSettings, environment);
 /** For the log that exists before the settings are read; a wrong level is named with the other settings. */
 export const readLogLevel = (environment: Environment = process.env): LauncherConfig['LOG_LEVEL'] =>
   everywhere.LOG_LEVEL.catch('info').parse(environment.LOG_LEVEL);

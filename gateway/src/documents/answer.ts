@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type DomainError, ERRORS, isErrorCode, toExtensions } from '@bridgework/kernel/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ExecutionResult, GraphQLError } from 'graphql';
+import type { GraphQLError } from 'graphql';
+import type { Executed } from '../graph/execute.ts';
 
 const RESPONSE_JSON = 'application/graphql-response+json';
 const JSON_TYPE = 'application/json';
@@ -28,11 +29,11 @@ export function negotiate(accept: string | undefined): MediaType | undefined {
 export function sendResult(
   request: FastifyRequest,
   reply: FastifyReply,
-  result: ExecutionResult<Record<string, unknown>>,
+  result: Executed,
   options: { readonly personalData: boolean },
 ): FastifyReply {
-  if (result.errors !== undefined && result.errors.length > 0) return sendErrors(request, reply, result.errors);
-  const body = JSON.stringify({ data: result.data });
+  if (result.errors !== undefined) return sendErrors(request, reply, result.errors);
+  const body = `{"data":${result.json}}`;
   reply
     .code(200)
     .header('cache-control', options.personalData ? 'no-store' : 'private, no-cache')

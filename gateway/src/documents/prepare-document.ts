@@ -18,8 +18,10 @@ import {
   parse,
   validate,
 } from 'graphql';
+import { type AuditedFields, selectsAudited } from '../graph/audited-fields.ts';
 import type { ExecutableDocument } from '../graph/execute.ts';
 import type { Supergraph } from '../graph/load-supergraph.ts';
+import { pickOperation } from './pick-operation.ts';
 
 /** Beyond this a text is no document anybody wrote; parsing stops there. */
 const MAX_TOKENS = 15_000;
@@ -31,6 +33,7 @@ export const documentIdOf = (text: string): string => `sha256:${createHash('sha2
 export interface Graph {
   readonly schema: GraphQLSchema;
   readonly requirements: RequirementMap;
+  readonly audited: AuditedFields;
 }
 
 /**
@@ -38,13 +41,13 @@ export interface Graph {
  * they are, or LIMIT_EXCEEDED. `operationName` picks one of several operations; a registered document has only one.
  */
 export function readDocument(
-  { schema, requirements }: Graph,
+  { schema, requirements, audited }: Graph,
   text: string,
   limits: DocumentLimits,
   operationName?: string,
 ): ExecutableDocument {
   const document = parseDocument(text);
-  const operation = pickOperation(document, operationName);
+  const { operation } = pickOperation(document, operationName);
   const excess = asksOnlyForSchema(operation) ? [] : findExcess(measureDocument(document), limits);
   if (excess.length > 0) throw new DomainError('LIMIT_EXCEEDED', { detail: excess.join(' ') });
   const faults = validate(schema, document, undefined, { maxErrors: MAX_FAULTS });
@@ -56,6 +59,7 @@ export function readDocument(
     operationName: operation.name?.value ?? '',
     operation: operation.operation === OperationTypeNode.MUTATION ? 'mutation' : 'query',
     requirement: requirementOf(schema, requirements, document),
+    audited: selectsAudited(audited, schema, document),
   };
 }
 
@@ -85,21 +89,6 @@ function parseDocument(text: string): DocumentNode {
   } catch (error) {
     throw invalid([error]);
   }
-}
-
-function pickOperation(document: DocumentNode, name: string | undefined): OperationDefinitionNode {
-  const operations = document.definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
-  const picked = name === undefined ? operations : operations.filter((one) => one.name?.value === name);
-  const [operation, ...others] = picked;
-  if (operation === undefined || others.length > 0) {
-    throw new DomainError('GRAPHQL_VALIDATION_FAILED', {
-      detail: 'The document must have exactly one operation to run.',
-    });
-  }
-  if (operation.operation === OperationTypeNode.SUBSCRIPTION) {
-    throw new DomainError('GRAPHQL_VALIDATION_FAILED', { detail: 'This graph has no subscriptions.' });
-  }
-  return operation;
 }
 
 /** Introspection as tools write it is deeper than any limit for data, and its size is that of the graph. */

@@ -17,6 +17,7 @@ import { reportErrors } from '../graph/report-errors.ts';
 import type { ExecutionContext } from '../graph/subgraph-source.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import { type JudgeRules, judgeDocument } from './judge-document.ts';
+import { withOneOperation } from './pick-operation.ts';
 import { type Graph, readDocument } from './prepare-document.ts';
 import type { GraphRequest } from './read-request.ts';
 import { rootFieldsOf } from './root-fields.ts';
@@ -144,9 +145,14 @@ function withReportedErrors(supergraph: Supergraph, log: Logger): Gateway {
     async load() {
       for (const listener of listeners) listener({ apiSchema: supergraph.schema, coreSupergraphSdl: '' });
       return {
-        executor: async (requestContext) => {
-          const { scope } = requestContext.context as ExecutionContext;
-          return reportErrors(await supergraph.executor(requestContext), scope, log);
+        executor: async ({ document, operation, queryHash, request, context }) => {
+          const { scope } = context as ExecutionContext;
+          const id = `${queryHash} ${operation.name?.value ?? ''}`;
+          const only = withOneOperation(document, operation);
+          const outcome = await supergraph.run({ id, document: only }, request.variables ?? {}, scope);
+          const executed = reportErrors(outcome, scope, log);
+          if (executed.json !== undefined) return { data: JSON.parse(executed.json) };
+          return { data: executed.data, errors: executed.errors };
         },
       };
     },

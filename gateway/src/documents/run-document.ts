@@ -1,7 +1,6 @@
 import { DomainError, type ErrorCode } from '@bridgework/kernel/errors';
-import type { ExecutionResult } from 'graphql';
 import type { Refusal, ReportSpool } from '../control/spool.ts';
-import type { ExecutableDocument, Execute, RequestScope } from '../graph/execute.ts';
+import type { ExecutableDocument, Execute, Executed, RequestScope } from '../graph/execute.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import { type JudgeRules, judgeDocument } from './judge-document.ts';
 
@@ -23,7 +22,7 @@ export type RunDocument = (
   variables: Readonly<Record<string, unknown>>,
   request: RequestScope,
   calledAs: CalledAs,
-) => Promise<ExecutionResult<Record<string, unknown>>>;
+) => Promise<Executed>;
 
 export interface RunDocumentOptions {
   readonly rules: JudgeRules;

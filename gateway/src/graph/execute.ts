@@ -1,6 +1,6 @@
 import type { SignedCaller } from '@bridgework/kernel/signed-caller';
 import type { DocumentRequirement } from '@bridgework/schema';
-import type { DocumentNode, ExecutionResult } from 'graphql';
+import type { DocumentNode, GraphQLError } from 'graphql';
 
 /** A document that was validated against the graph and planned. One operation. */
 export interface ExecutableDocument {
@@ -11,6 +11,8 @@ export interface ExecutableDocument {
   readonly operationName: string;
   readonly operation: 'query' | 'mutation';
   readonly requirement: DocumentRequirement;
+  /** It selects a field marked `@audited`: each execution leaves a trace of its own and none is shared. */
+  readonly audited: boolean;
 }
 
 /** What one request carries through the gateway. It sees one generation of tokens and documents from start to end. */
@@ -28,6 +30,15 @@ export interface RequestScope {
   readonly acceptLanguage?: string;
 }
 
+/** What may be shown of an execution: the JSON of its data, as it was printed, or its errors. */
+export type Executed =
+  | { readonly json: string; readonly errors?: undefined }
+  | {
+      readonly json?: undefined;
+      readonly data: Record<string, unknown> | null;
+      readonly errors: readonly GraphQLError[];
+    };
+
 /**
  * Runs a document as the request's caller; never throws. Whoever calls it has judged the document first
  * ({@link import('../documents/judge-document.ts')}). Errors are ready to be shown: masked unless they are ours.
@@ -36,4 +47,4 @@ export type Execute = (
   document: ExecutableDocument,
   variables: Readonly<Record<string, unknown>>,
   request: RequestScope,
-) => Promise<ExecutionResult<Record<string, unknown>>>;
+) => Promise<Executed>;

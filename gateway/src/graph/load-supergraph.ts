@@ -2,110 +2,151 @@ import { Supergraph as FederatedSchema, operationFromDocument } from '@apollo/fe
 import { ApolloGateway, type GatewayConfig } from '@apollo/gateway';
 import { type QueryPlan, QueryPlanner } from '@apollo/query-planner';
 import type { Logger } from '@bridgework/kernel/logger';
-import { SUBGRAPH_NAMES, type SubgraphName } from '@bridgework/schema';
-import {
-  type DocumentNode,
-  type ExecutionResult,
-  type GraphQLSchema,
-  Kind,
-  type OperationDefinitionNode,
-} from 'graphql';
+import { type DocumentNode, type ExecutionResult, type GraphQLSchema, parse } from 'graphql';
+import { type CompiledDocument, compileDocument, type Outcome } from './compile-document.ts';
 import type { ExecutableDocument, RequestScope } from './execute.ts';
-import { createPlanStore } from './plan-store.ts';
-import { teachScalars } from './scalars.ts';
-import type { createSubgraphSource, ExecutionContext } from './subgraph-source.ts';
+import { NotCompilable } from './plan/compile-plan.ts';
+import type { CallSubgraph } from './plan/plan-run.ts';
+import { createPlanStore, type PlanStore } from './plan-store.ts';
+import { readRequiredArguments, separateRequired } from './required-arguments.ts';
+import { operationOf } from './shape/collect.ts';
+import { type ExecutionContext, toDataSource } from './subgraph-source.ts';
 
-type Source = ReturnType<typeof createSubgraphSource>;
 type Executor = ApolloGateway['executor'];
 type RequestContext = Parameters<Executor>[0];
-export type RawResult = ExecutionResult<Record<string, unknown>, Record<string, unknown>>;
+
+/** By which way a document was answered; `reference` is the executor of `@apollo/gateway`. */
+export type ExecutionPath = 'compiled' | 'completed' | 'reference';
+
+/** A validated document of one operation, and the id under which what was made of it is kept. */
+export type PlannedDocument = Pick<ExecutableDocument, 'id' | 'document'>;
 
 /** The composed graph: what a document is validated against, planned by and executed on. */
 export interface Supergraph {
   /** What callers see; carries no directives. */
   readonly schema: GraphQLSchema;
-  /** Plans a valid document and keeps the plan until {@link Supergraph.forgetPlan}. Throws when it cannot be planned. */
+  /** Plans and compiles a valid document and keeps it until {@link Supergraph.forgetPlan}. Throws when it cannot be planned. */
   plan(id: string, document: DocumentNode): void;
   forgetPlan(id: string): void;
-  /** Executes by the kept plan, or plans now. Errors are raw. */
-  run(
-    document: ExecutableDocument,
+  /** Executes what was compiled, or compiles now. Errors are raw. */
+  run(document: PlannedDocument, variables: Readonly<Record<string, unknown>>, scope: RequestScope): Promise<Outcome>;
+  /** The reference executor, whatever was compiled. Errors are raw. */
+  runReference(
+    document: PlannedDocument,
     variables: Readonly<Record<string, unknown>>,
     scope: RequestScope,
-  ): Promise<RawResult>;
-  /** The executor itself, for Apollo Server's pipeline. */
-  readonly executor: Executor;
+  ): Promise<Outcome>;
   stop(): Promise<void>;
 }
 
 export interface SupergraphOptions {
   readonly sdl: string;
-  readonly sourceOf: (name: SubgraphName) => Source;
+  readonly callOf: (subgraph: string) => CallSubgraph;
   readonly log: Logger;
+  readonly count?: (path: ExecutionPath) => void;
 }
 
-export async function loadSupergraph({ sdl, sourceOf, log }: SupergraphOptions): Promise<Supergraph> {
+/** A planned document: compiled, or for the reference executor. */
+interface Prepared {
+  readonly plan: QueryPlan;
+  readonly compiled: CompiledDocument | undefined;
+}
+
+export async function loadSupergraph(options: SupergraphOptions): Promise<Supergraph> {
+  const { sdl, log, callOf, count = () => undefined } = options;
   // 2.14 sends telemetry to its maker unless told not to; it looks when an ApolloGateway is made.
   process.env.APOLLO_TELEMETRY_DISABLED = '1';
-  const plans = createPlanStore<QueryPlan>();
   const federated = FederatedSchema.build(sdl, { validateSupergraph: true });
   const planner = new QueryPlanner(federated);
   const apiSchema = federated.apiSchema();
-  const gateway = new ApolloGateway({
-    supergraphSdl: sdl,
-    // Our context is what every request of ours carries; Apollo's types know only its own.
-    buildService: ({ name }) => sourceOf(subgraphNamed(name)) as ReturnType<NonNullable<GatewayConfig['buildService']>>,
-    queryPlannerConfig: { cache: plans },
-    logger: quiet(log),
-    __exposeQueryPlanExperimental: false,
-  });
+  const store = createPlanStore<Prepared>();
+  const gateway = createReference(options, store);
   const { schema, executor } = await gateway.load();
-  teachScalars(schema);
+  const required = readRequiredArguments(parse(sdl, { noLocation: true }));
+  const parts = { schema, supergraph: federated.schema.toGraphQLJSSchema(), callOf };
+
+  const prepare = (document: DocumentNode): Prepared => {
+    const { document: separated, ...keys } = separateRequired(required, schema, document);
+    const plan = planner.buildQueryPlan(operationFromDocument(apiSchema, separated));
+    try {
+      return { plan, compiled: compileDocument(parts, document, { plan, ...keys }, () => count('completed')) };
+    } catch (error) {
+      if (error instanceof NotCompilable) return { plan, compiled: undefined };
+      throw error;
+    }
+  };
+  const prepared = ({ id, document }: PlannedDocument): Prepared => {
+    const known = store.peek(id) ?? prepare(document);
+    store.pass(id, known);
+    return known;
+  };
+  const runReference: Supergraph['runReference'] = async (document, variables, scope) => {
+    prepared(document);
+    return outcomeOf(await executor(requestContext(document, variables, { scope }, { schema, log })));
+  };
   return {
     schema,
-    executor,
-    plan: (id, document) => plans.keep(id, planner.buildQueryPlan(operationFromDocument(apiSchema, document))),
-    forgetPlan: plans.forget,
-    run: (document, variables, scope) => executor(requestContext(document, variables, { scope }, { schema, log })),
+    plan: (id, document) => store.keep(id, prepare(document)),
+    forgetPlan: store.forget,
+    run(document, variables, scope) {
+      const { compiled } = prepared(document);
+      count(compiled === undefined ? 'reference' : 'compiled');
+      return compiled === undefined ? runReference(document, variables, scope) : compiled.run(variables, scope);
+    },
+    runReference,
     stop: () => gateway.stop(),
   };
 }
 
+/** `@apollo/gateway` with our calls and our plans. */
+function createReference({ sdl, callOf, log }: SupergraphOptions, store: PlanStore<Prepared>): ApolloGateway {
+  return new ApolloGateway({
+    supergraphSdl: sdl,
+    // Our context is what every request of ours carries; Apollo's types know only its own.
+    buildService: ({ name }) => toDataSource(callOf(name)) as ReturnType<NonNullable<GatewayConfig['buildService']>>,
+    queryPlannerConfig: {
+      cache: {
+        get: async (key) => store.peek(key)?.plan,
+        set: async () => undefined,
+        delete: async () => false,
+        clear: () => undefined,
+      },
+    },
+    logger: quiet(log),
+    __exposeQueryPlanExperimental: false,
+  });
+}
+
+/** What `@apollo/gateway` only mentions in `extensions.valueCompletion` is an error like any other. */
+function outcomeOf({ data, errors = [], extensions }: ExecutionResult): Outcome {
+  const holes = Array.isArray(extensions?.valueCompletion) ? (extensions.valueCompletion as unknown[]) : [];
+  const all = [...errors, ...holes];
+  return all.length === 0 ? { json: JSON.stringify(data) } : { data: data ?? null, errors: all };
+}
+
 /** `queryHash` is the key of the plan, as long as no operation name is given. */
 function requestContext(
-  document: ExecutableDocument,
+  { id, document }: PlannedDocument,
   variables: Readonly<Record<string, unknown>>,
   context: ExecutionContext,
   { schema, log }: { schema: GraphQLSchema; log: Logger },
 ): RequestContext {
   return {
-    request: { query: document.text, variables: { ...variables } },
-    document: document.document,
-    source: document.text,
-    queryHash: document.id,
-    operationName: document.operationName,
-    operation: operationOf(document.document),
+    request: { variables: { ...variables } },
+    document,
+    source: '',
+    queryHash: id,
+    operationName: null,
+    operation: operationOf(document),
     schema,
     // A brand of Apollo's that its executor does not read.
     schemaHash: '' as RequestContext['schemaHash'],
     context,
-    cache: createPlanStore<string>(),
+    cache: { get: async () => undefined, set: async () => undefined, delete: async () => false },
     logger: quiet(log),
     metrics: {},
     overallCachePolicy: undefined,
   };
-}
-
-function operationOf(document: DocumentNode): OperationDefinitionNode {
-  const operation = document.definitions.find((definition) => definition.kind === Kind.OPERATION_DEFINITION);
-  if (operation === undefined) throw new Error('The document has no operation.');
-  return operation;
-}
-
-function subgraphNamed(name: string): SubgraphName {
-  const known = SUBGRAPH_NAMES.find((one) => one === name);
-  if (known === undefined) throw new Error(`The supergraph names a subgraph that this gateway does not know: ${name}.`);
-  return known;
 }
 
 /** Apollo's own chatter is for debugging; its warnings and errors are ours too. */

@@ -1,26 +1,24 @@
 import { DomainError, ERRORS, fromExtensions, toExtensions } from '@bridgework/kernel/errors';
 import type { Logger } from '@bridgework/kernel/logger';
-import { type ExecutionResult, GraphQLError } from 'graphql';
-import type { RequestScope } from './execute.ts';
+import { GraphQLError } from 'graphql';
+import type { Outcome } from './compile-document.ts';
+import type { Executed, RequestScope } from './execute.ts';
 
 /** A document that fails on five hundred entities has failed once. */
 const MAX_ERRORS = 20;
 
 /**
  * The one edge where what execution brought back becomes what a caller may see: refusals of our table keep their code
- * and message, everything else is masked as INTERNAL and logged with the request id. What `@apollo/gateway` only
- * mentions in `extensions.valueCompletion` (a null where the graph promises a value) is an error like any other.
+ * and message, everything else is masked as INTERNAL and logged with the request id.
  */
 export function reportErrors(
-  result: ExecutionResult<Record<string, unknown>, Record<string, unknown>>,
+  outcome: Outcome,
   scope: Pick<RequestScope, 'requestId' | 'signal'>,
   log: Logger,
-): ExecutionResult<Record<string, unknown>> {
-  const holes = Array.isArray(result.extensions?.valueCompletion) ? result.extensions.valueCompletion : [];
-  const errors: unknown[] = [...(result.errors ?? []), ...holes];
-  const data = result.data === undefined ? {} : { data: result.data };
-  if (errors.length === 0) return data;
-  return { errors: errors.slice(0, MAX_ERRORS).map((error) => reportError(error, scope, log)), ...data };
+): Executed {
+  if (outcome.json !== undefined) return outcome;
+  const { data, errors } = outcome;
+  return { data, errors: errors.slice(0, MAX_ERRORS).map((error) => reportError(error, scope, log)) };
 }
 
 /** One error as a caller may see it. */

@@ -4,6 +4,7 @@ import type { Logger } from '@bridgework/kernel/logger';
 import { CALLER_HEADER, REQUEST_ID_HEADER } from '@bridgework/kernel/signed-caller';
 import type { SubgraphName } from '@bridgework/schema';
 import type { RequestScope } from './execute.ts';
+import type { CallSubgraph } from './plan/plan-run.ts';
 import type { SignedCall } from './sign-calls.ts';
 import type { SubgraphAnswer, SubgraphConnection } from './subgraph-pools.ts';
 
@@ -22,29 +23,36 @@ export interface SubgraphSourceOptions {
 /** A document set or an import is analysed as a whole. */
 const BULK_TIMEOUT_MS = 15_000;
 
-type Answer = Awaited<ReturnType<GraphQLDataSource['process']>>;
-
 /**
  * Calls one subgraph as the request's caller. Nothing of the caller's own headers passes but traceparent and
  * accept-language. What goes wrong on the way is logged here and answered as TEMPORARILY_UNAVAILABLE: its text names
  * sockets and ports.
  */
-export function createSubgraphSource(options: SubgraphSourceOptions): GraphQLDataSource<ExecutionContext> {
+export function createSubgraphCall(options: SubgraphSourceOptions): CallSubgraph {
+  return async ({ use, body }, scope) => {
+    const headers: Record<string, string> = {
+      'content-type': 'application/json',
+      [REQUEST_ID_HEADER]: scope.requestId,
+      [CALLER_HEADER]: options.sign({ audience: options.name, use, scope, body }),
+    };
+    if (scope.traceparent !== undefined) headers.traceparent = scope.traceparent;
+    if (scope.acceptLanguage !== undefined) headers['accept-language'] = scope.acceptLanguage;
+    const answer = await call(options, scope, { headers, body, repeatable: use === 'query' });
+    return readAnswer(options, scope, answer);
+  };
+}
+
+/** The same call in the form that the reference executor asks for. */
+export function toDataSource(call: CallSubgraph): GraphQLDataSource<ExecutionContext> {
   return {
-    async process({ request, context }): Promise<Answer> {
-      const { scope } = context as ExecutionContext;
-      const query = request.query ?? '';
-      const use = isMutation(query) ? 'mutation' : 'query';
-      const body = JSON.stringify({ query, variables: request.variables, operationName: request.operationName });
-      const headers = {
-        'content-type': 'application/json',
-        [REQUEST_ID_HEADER]: scope.requestId,
-        [CALLER_HEADER]: options.sign({ audience: options.name, use, scope, body }),
-        ...(scope.traceparent === undefined ? {} : { traceparent: scope.traceparent }),
-        ...(scope.acceptLanguage === undefined ? {} : { 'accept-language': scope.acceptLanguage }),
-      };
-      const answer = await call(options, scope, { headers, body, repeatable: use === 'query' });
-      return readAnswer(options, scope, answer);
+    async process({ request, context }) {
+      const { query = '', variables, operationName } = request;
+      const body = JSON.stringify({ query, variables, operationName });
+      const text = await call(
+        { use: isMutation(query) ? 'mutation' : 'query', body },
+        (context as ExecutionContext).scope,
+      );
+      return JSON.parse(text);
     },
   };
 }
@@ -71,20 +79,10 @@ async function call(
   }
 }
 
-function readAnswer({ name, log }: SubgraphSourceOptions, { requestId }: RequestScope, answer: SubgraphAnswer): Answer {
-  const parsed = parseAnswer(answer.body);
-  if (answer.status === 200 && parsed !== undefined) return parsed;
+function readAnswer({ name, log }: SubgraphSourceOptions, { requestId }: RequestScope, answer: SubgraphAnswer): string {
+  if (answer.status === 200 && answer.body.startsWith('{')) return answer.body;
   log.error({ subgraph: name, status: answer.status, requestId }, 'subgraph_call.refused');
   throw answer.status >= 500 || answer.status === 429 ? unavailable() : new DomainError('INTERNAL');
 }
 
 const unavailable = () => new DomainError('TEMPORARILY_UNAVAILABLE', { retryAfterSeconds: 1 });
-
-function parseAnswer(text: string): Answer | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Answer) : undefined;
-  } catch {
-    return undefined;
-  }
-}
