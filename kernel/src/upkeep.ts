@@ -69,3 +69,22 @@ export async function clinicDate(db: Db, at: Date): Promise<string | undefined> 
     select to_char(${at.toISOString()}::timestamptz at time zone base.clinic_time_zone(), 'YYYY-MM-DD') as day`);
   return row?.day ?? undefined;
 }
+
+/**
+ * Alerts of reviews whose day is past on `today` (`YYYY-MM-DD`), and pauses integrations whose review is past for too
+ * long. Doing it again on the same day changes nothing more.
+ */
+export async function checkReviews(db: Db, today: string): Promise<{ alerted: number; paused: number }> {
+  const [row] = await db.execute<{ alerted: number; paused: number }>(
+    sql`select alerted, paused from integration.check_reviews(${today}::date)`,
+  );
+  return row ?? { alerted: 0, paused: 0 };
+}
+
+/** Alerts of tokens and sensitive scopes that end within 14 days after `at`; answers how many alerts that were. */
+export async function noticeExpiries(db: Db, at: Date): Promise<{ tokens: number; scopes: number }> {
+  const [row] = await db.execute<{ tokens: number; scopes: number }>(
+    sql`select tokens, scopes from integration.notice_expiries(${at.toISOString()}::timestamptz)`,
+  );
+  return row ?? { tokens: 0, scopes: 0 };
+}

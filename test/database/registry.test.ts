@@ -41,7 +41,8 @@ describe('a token', () => {
     await expect(issue(key, ['write:payments'], null)).rejects.toMatchObject(refused);
     await expect(issue(key, ['write:payments'], '2 years')).rejects.toMatchObject(refused);
     await issue(key, ['write:payments'], '30 days');
-    await registry`update integration.approvals set status = 'WITHDRAWN' where integration_key = ${key}`;
+    await registry`update integration.approvals set status = 'WITHDRAWN', withdrawn_by = 'user a'
+      where integration_key = ${key}`;
     await expect(issue(key, ['write:payments'], '30 days')).rejects.toMatchObject(refused);
   });
 
@@ -71,18 +72,34 @@ describe('a token', () => {
 });
 
 describe('an approval', () => {
-  test('is another person’s, or a single manager’s after a day and with a reason', async () => {
+  test('is another person’s, or in a clinic with one manager the same person’s after a day, with a reason and an alert', async () => {
     const key = await activeIntegration(registry, 'Persons', ['read:appointments']);
-    const [asked] = await registry<{ key: string }[]>`insert into integration.approvals
+    // What a process of ours says of the time does not count.
+    const [asked] = await registry<{ id: string; key: string }[]>`insert into integration.approvals
       (integration_key, kind, scope, justification, requested_by, requested_at)
-      values (${key}, 'SCOPE', 'write:payments', 'why', 'user a', now() - interval '25 hours') returning key`;
-    const approve = (by: string, single: boolean, reason: string | null) =>
-      registry`update integration.approvals set status = 'APPROVED', decided_by = ${by}, decided_at = now(),
+      values (${key}, 'SCOPE', 'write:payments', 'why', 'user a', now() - interval '25 hours') returning id, key`;
+    const approve = (reason: string | null, single = true) =>
+      registry`update integration.approvals set status = 'APPROVED', decided_by = 'user a', decided_at = now(),
         single_manager = ${single}, decision_reason = ${reason}, expires_at = now() + interval '1 year'
         where key = ${asked?.key ?? ''}`;
-    await expect(approve('user a', false, 'fine')).rejects.toMatchObject({ constraint_name: 'approved_by_another' });
-    await expect(approve('user a', true, null)).rejects.toMatchObject({ constraint_name: 'approved_by_another' });
-    await approve('user a', true, 'fine');
+    const refusal = { constraint_name: 'approved_by_another' };
+    const age = (interval: string) =>
+      database.as('owner', 1).begin(async (tx) => {
+        await tx`set local session_replication_role = replica`;
+        await tx`update integration.approvals set requested_at = now() - ${interval}::interval where key = ${asked?.key ?? ''}`;
+      });
+    await age('25 hours');
+    await expect(approve('fine')).rejects.toMatchObject(refusal);
+    await registry`select integration.record_single_manager(true)`;
+    await age('23 hours 59 minutes');
+    await expect(approve('fine')).rejects.toMatchObject(refusal);
+    await age('24 hours');
+    for (const reason of [null, '', '  ']) await expect(approve(reason)).rejects.toMatchObject(refusal);
+    await expect(approve('fine', false)).rejects.toMatchObject(refusal);
+    await approve('fine');
+    const [alert] = await registry`select kind from integration.alerts where entity_id = ${asked?.id ?? ''}`;
+    expect(alert).toEqual({ kind: 'single_manager.approved' });
+    await registry`select integration.record_single_manager(false)`;
   });
 
   test('of an integration needs its five governance fields and another person', async () => {
@@ -93,7 +110,7 @@ describe('an approval', () => {
       submitted_at = now() where key = ${key}`;
     await expect(submit()).rejects.toMatchObject({ constraint_name: 'governed_before_submitted' });
     await registry`update integration.integrations set business_justification = 'a', data_scope = 'b',
-      risk_assessment = 'c', internal_owner = 'd', review_every_months = 6 where key = ${key}`;
+      risk_assessment = 'c', internal_owner = 'd', review_every_months = 6, editing_by = 'user a' where key = ${key}`;
     await submit();
     await expect(
       registry`update integration.integrations set status = 'ACTIVE', decided_by = 'user a', decided_at = now(),

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readContract } from '@bridgework/kernel/contract-files';
 import { generateIntegrationToken } from '@bridgework/kernel/integration-token';
 import { SignJWT } from 'jose';
@@ -154,4 +154,15 @@ describe('a sign-in of the clinic', () => {
     const answer = await clinic.post({ documentId, variables: { first: 1 } }, await clinic.managerToken());
     expect(await codeOf(answer)).toEqual([404, 'PERSISTED_DOCUMENT_NOT_FOUND']);
   });
+});
+
+test('a token is good while the pepper it was made with is listed, and not longer', async () => {
+  const [old, fresh] = [clinic.config.TOKEN_PEPPER, `p2:${randomBytes(32).toString('base64')}`];
+  const statusUnder = async (TOKEN_PEPPER: string): Promise<number> => {
+    await (await clinic.restart({ TOKEN_PEPPER })).ready();
+    return (await call(partner.token)).status;
+  };
+  expect(await statusUnder(`${fresh},${old}`)).toBe(200);
+  expect(await statusUnder(fresh)).toBe(401);
+  expect(await statusUnder(old)).toBe(200);
 });

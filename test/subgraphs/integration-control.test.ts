@@ -100,16 +100,63 @@ describe('the control stream', () => {
     });
   });
 
-  test('says that a review is overdue the day after it was due, without any change', async () => {
+  test('says that a review is overdue when 14 days have passed since its day, without any change', async () => {
     const { id, reviewDueOn } = await registry.approved(['read:appointments']);
     const overdue = async () =>
       (
         await snapshotWhere(registry, ({ integrations }) => integrations.some((one) => one.id === id))
       ).integrations.find((one) => one.id === id)?.review_overdue;
+    const dueAt = Date.parse(`${reviewDueOn}T00:00:01Z`);
+    const issuedAfter = (instant: number) =>
+      snapshotWhere(registry, ({ issued_at }) => Date.parse(issued_at) >= instant);
+    registry.setClock(() => new Date(dueAt + 14 * 86_400_000));
+    await issuedAfter(dueAt + 14 * 86_400_000);
     expect(await overdue()).toBe(false);
-    const dayAfter = Date.parse(`${reviewDueOn}T00:00:01Z`) + 86_400_000;
-    registry.setClock(() => new Date(dayAfter));
+    registry.setClock(() => new Date(dueAt + 15 * 86_400_000));
     await eventually(overdue);
+    registry.setClock(() => new Date());
+  });
+
+  test('takes a sensitive scope from its tokens at the instant its approval ends, and from those withdrawn at once', async () => {
+    const { id } = await registry.approved(['read:appointments', 'read:financials', 'write:payments']);
+    const endsAt = new Date(Date.now() + 40 * 86_400_000);
+    await registry.sql.begin(async (tx) => {
+      await tx`set local session_replication_role = replica`;
+      await tx`update integration.approvals a set expires_at = ${endsAt} from integration.integrations i
+        where i.key = a.integration_key and i.id = ${id} and a.scope = 'read:financials'`;
+    });
+    const input = {
+      integrationId: id,
+      name: 'Both',
+      scopes: ['read:appointments', 'read:financials', 'write:payments'],
+    };
+    const { token } = await registry.mutate<IssuedToken>(
+      'issueToken',
+      { input: { ...input, expiresAt: new Date(Date.now() + 30 * 86_400_000) }, idempotencyKey: randomUUID() },
+      mariam,
+    );
+    const told = async (wanted: readonly string[]) => {
+      const snapshot = await snapshotWhere(registry, ({ tokens }) =>
+        tokens.some((one) => one.id === token.id && one.scopes.join(' ') === wanted.join(' ')),
+      );
+      return snapshot.tokens.find((one) => one.id === token.id);
+    };
+    expect((await told(input.scopes))?.expires_at).toBe(token.expiresAt?.toISOString());
+    await registry.mutate('withdrawScope', { integrationId: id, scope: 'write:payments', reason: 'Enough.' }, omar);
+    await told(['read:appointments', 'read:financials']);
+    // The approval ends before the token: a gateway that hears nothing more takes the token for expired then.
+    const sooner = new Date(Date.now() + 10 * 86_400_000);
+    await registry.sql.begin(async (tx) => {
+      await tx`set local session_replication_role = replica`;
+      await tx`update integration.approvals a set expires_at = ${sooner} from integration.integrations i
+        where i.key = a.integration_key and i.id = ${id} and a.scope = 'read:financials'`;
+    });
+    await registry.mutate('registerIntegration', registry.draft(), mariam);
+    await snapshotWhere(registry, ({ tokens }) =>
+      tokens.some((one) => one.id === token.id && one.expires_at === sooner.toISOString()),
+    );
+    registry.setClock(() => new Date(sooner.getTime() + 1_000));
+    expect((await told(['read:appointments']))?.expires_at).toBe(token.expiresAt?.toISOString());
     registry.setClock(() => new Date());
   });
 });

@@ -66,14 +66,19 @@ export async function activeIntegration(registry: Sql, name: string, scopes: rea
   const key = Number(row?.key);
   await registry`update integration.integrations set status = 'SUBMITTED', submitted_by = 'user a', submitted_at = now()
     where key = ${key}`;
+  await approveScopes(registry, key, scopes);
   await registry`update integration.integrations set status = 'ACTIVE', decided_by = 'user b', decided_at = now(),
     approved_scopes = ${[...scopes]}, review_due_on = current_date + 180 where key = ${key}`;
-  await registry`insert into integration.approvals (integration_key, kind, scope, justification, requested_by)
-    select ${key}, 'SCOPE', scope, 'why', 'user a' from unnest(${[...scopes]}::text[]) as scope
-    where scope = any (integration.sensitive_scopes())`;
-  await registry`update integration.approvals set status = 'APPROVED', decided_by = 'user b', decided_at = now(),
-    expires_at = now() + interval '1 year' where integration_key = ${key} and kind = 'SCOPE'`;
   return key;
+}
+
+/** Approvals of what is sensitive among the scopes, for a year: asked by one person, decided by another. */
+export async function approveScopes(sql: Sql, integrationKey: number, scopes: readonly string[]): Promise<void> {
+  await sql`insert into integration.approvals (integration_key, kind, scope, justification, requested_by)
+    select ${integrationKey}, 'SCOPE', scope, 'why', 'user a' from unnest(${[...scopes]}::text[]) as scope
+    where scope = any (integration.sensitive_scopes())`;
+  await sql`update integration.approvals set status = 'APPROVED', decided_by = 'user b', decided_at = now(),
+    expires_at = now() + interval '1 year' where integration_key = ${integrationKey} and kind = 'SCOPE'`;
 }
 
 function idOf(row: { readonly id: string } | undefined): string {

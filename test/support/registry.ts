@@ -24,7 +24,7 @@ export const omar = manager('omar');
 export type Registry = Awaited<ReturnType<typeof startRegistry>>;
 
 /** The registry on a database of its own, called as the host calls it: resolvers with a context, control routes. */
-export async function startRegistry() {
+export async function startRegistry({ singleManager = false } = {}) {
   const clinic = await createDatabase();
   const url = clinic.urlFor('bridgework_integration');
   const database = openDatabase({ url, applicationName: 'test registry' });
@@ -37,7 +37,7 @@ export async function startRegistry() {
     registrySigningKey: keyed(privateKey.export({ format: 'der', type: 'pkcs8' })),
     secretsKey: keyed(randomBytes(32)),
     tokenPepper: keyed(randomBytes(32)),
-    singleManager: false,
+    singleManager,
   };
   const log = createLogger('test registry', { level: 'silent' });
   let clock = () => new Date();
@@ -80,6 +80,15 @@ export async function startRegistry() {
       return resolve;
     },
     draft: () => registration(`Partner ${randomUUID()}`, ['read:appointments']),
+    /** Makes what was asked older than it is, as only the database's superuser can. */
+    ageRequests: (integrationId: string, interval: string) =>
+      sql.begin(async (tx) => {
+        await tx`set local session_replication_role = replica`;
+        await tx`update integration.approvals a set requested_at = a.requested_at - ${interval}::interval
+          from integration.integrations i where i.key = a.integration_key and i.id = ${integrationId}`;
+        await tx`update integration.integrations set submitted_at = submitted_at - ${interval}::interval
+          where id = ${integrationId}`;
+      }),
     setClock: (read: () => Date) => {
       clock = read;
     },

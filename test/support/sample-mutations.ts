@@ -54,6 +54,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   DateTime: '"2030-01-01T00:00:00.000Z"',
   Date: '"2030-01-01"',
   EventType: '"payment.received"',
+  Scope: '"read:appointments"',
 };
 
 function valueFor(sdl: DocumentNode, type: TypeNode): string {

@@ -8,6 +8,7 @@ import { readSealingKeys, sealSecret } from '@bridgework/kernel/sealed-secret';
 import { type Environment, EVENT_TYPES, SCOPE_NAMES } from '@bridgework/schema';
 import { buildWorkers, type Workers, type WorkersDependencies } from '@bridgework/workers';
 import type { Sql } from 'postgres';
+import { approveScopes } from './clinic-rows.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
 
@@ -68,6 +69,7 @@ export async function openWebhookClinic(options: { redisUrl?: string } = {}): Pr
       returning key`;
     await sql`update integration.integrations set status = 'SUBMITTED', submitted_by = 'user a', submitted_at = now()
       where id = ${id}`;
+    await approveScopes(sql, Number(row.key), scopes);
     await sql`update integration.integrations set status = 'ACTIVE', decided_by = 'user b', decided_at = now(),
       review_due_on = current_date + 365, approved_scopes = requested_scopes where id = ${id}`;
     return { id, key: Number(row.key) };

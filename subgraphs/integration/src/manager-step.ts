@@ -69,12 +69,14 @@ export async function createOnce<Result>(
   ctx: Context,
   step: Omit<Step, 'entityId'>,
   { operation, idempotencyKey, input }: CreationRequest,
-  create: (tx: Tx, manager: UserCaller) => Promise<Created<Result>>,
+  create: (tx: Tx, manager: UserCaller, concerns: Concerns) => Promise<Created<Result>>,
   reload: (tx: Tx, id: string) => Promise<Result>,
 ): Promise<Result> {
   const request = { operation, idempotencyKey, input };
-  return auditingRefusals(ctx, { ...step, entityId: null }, (manager) =>
-    ctx.db.transaction((tx) => createInTransaction(tx, ctx, step, request, () => create(tx, manager), reload)),
+  return auditingRefusals(ctx, { ...step, entityId: null }, (manager, concerns) =>
+    ctx.db.transaction((tx) =>
+      createInTransaction(tx, ctx, step, request, () => create(tx, manager, concerns), reload),
+    ),
   );
 }
 
@@ -183,8 +185,10 @@ function describe(error: unknown): Pick<AuditEntry, 'result' | 'errorMessage'> {
   return { result, errorMessage: `${refusal.code}: ${refusal.message}` };
 }
 
-/** Throws FORBIDDEN when the person who decides is among those who asked. */
-export function demandAnotherPerson(actor: string, requestedBy: readonly (string | null)[]): void {
-  if (!requestedBy.includes(actor)) return;
-  throw new DomainError('FORBIDDEN', { detail: 'Another manager than the one who asked has to decide.' });
+/** Throws FORBIDDEN when the person who decides is among those who have a part in it. */
+export function demandAnotherPerson(actor: string, involved: readonly (string | null)[]): void {
+  if (!involved.includes(actor)) return;
+  throw new DomainError('FORBIDDEN', {
+    detail: 'Another manager has to decide than those who asked for it, made it or wrote in it.',
+  });
 }

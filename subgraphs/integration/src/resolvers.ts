@@ -1,5 +1,8 @@
 import type { Context } from '@bridgework/kernel/context';
 import type { Resolvers } from '@bridgework/kernel/subgraph';
+import { acknowledgeAlert } from './alerts/acknowledge-alert.ts';
+import { findAlerts } from './alerts/find-alerts.ts';
+import { loadApprovals } from './approvals/find-approvals.ts';
 import { findAuditEntries } from './audit/find-audit-entries.ts';
 import { verifyAuditLog } from './audit/verify-audit-log.ts';
 import { describeCaller } from './callers/describe-caller.ts';
@@ -36,19 +39,28 @@ import { pauseWebhookEndpoint, resumeWebhookEndpoint } from './endpoints/pause-w
 import { rotateOwnWebhookSecret, rotateWebhookSecret } from './endpoints/rotate-webhook-secret.ts';
 import { sendTestEvent, testOwnWebhookEndpoint } from './endpoints/send-test-event.ts';
 import { updateOwnWebhookEndpoint, updateWebhookEndpoint } from './endpoints/update-webhook-endpoint.ts';
+import { describeHealth } from './health/describe-health.ts';
+import { completeIntegrationReview } from './integrations/complete-review.ts';
 import { approveIntegration, rejectIntegration } from './integrations/decide-integration.ts';
-import { findIntegration, findIntegrations, loadApprovals } from './integrations/find-integrations.ts';
+import { deprecateIntegration } from './integrations/deprecate-integration.ts';
+import { findIntegration, findIntegrations } from './integrations/find-integrations.ts';
 import type { Integration } from './integrations/integration.ts';
+import { pauseAllIntegrations, resumeAllIntegrations } from './integrations/pause-all-integrations.ts';
 import { pauseIntegration, resumeIntegration } from './integrations/pause-integration.ts';
 import { registerIntegration } from './integrations/register-integration.ts';
 import { submitIntegration } from './integrations/submit-integration.ts';
 import { updateIntegration } from './integrations/update-integration.ts';
 import { auditingShape } from './manager-step.ts';
 import { resolveAppointment, resolveImagingReference, resolveIntegration, resolveOwn } from './references.ts';
-import { findTokens, lastUseOfToken } from './tokens/find-tokens.ts';
+import { approveScope, rejectScope } from './scopes/decide-scope.ts';
+import { requestScope } from './scopes/request-scope.ts';
+import { withdrawScope } from './scopes/withdraw-scope.ts';
+import { findTokens, lastUseOfToken, predecessorOf } from './tokens/find-tokens.ts';
 import { issueToken } from './tokens/issue-token.ts';
 import { revokeToken } from './tokens/revoke-token.ts';
+import { rotateToken } from './tokens/rotate-token.ts';
 import type { IntegrationToken } from './tokens/token.ts';
+import { compareUses } from './uses/compare-uses.ts';
 import { findObservedOperations } from './uses/find-observed-operations.ts';
 
 /** A root field: its arguments go to one domain function, which parses them. */
@@ -81,6 +93,8 @@ export const resolvers: Resolvers = {
     webhookEvents: call(readWebhookEvents),
     deliveries: call(findDeliveries),
     deadLetters: call(findDeadLetters),
+    alerts: call(findAlerts),
+    systemHealth: call(describeHealth),
   },
   Mutation: {
     registerIntegration: step('integration.register', 'integration', registerIntegration),
@@ -90,7 +104,17 @@ export const resolvers: Resolvers = {
     rejectIntegration: step('integration.reject', 'integration', rejectIntegration),
     pauseIntegration: step('integration.pause', 'integration', pauseIntegration),
     resumeIntegration: step('integration.resume', 'integration', resumeIntegration),
+    deprecateIntegration: step('integration.deprecate', 'integration', deprecateIntegration),
+    completeIntegrationReview: step('integration.review', 'integration', completeIntegrationReview),
+    pauseAllIntegrations: step('integration.pause_all', 'system', pauseAllIntegrations),
+    resumeAllIntegrations: step('integration.resume_all', 'system', resumeAllIntegrations),
+    requestScope: step('scope.request', 'approval', requestScope),
+    approveScope: step('scope.approve', 'approval', approveScope),
+    rejectScope: step('scope.reject', 'approval', rejectScope),
+    withdrawScope: step('scope.withdraw', 'scope', withdrawScope),
     issueToken: step('token.issue', 'token', issueToken),
+    rotateToken: step('token.rotate', 'token', rotateToken),
+    acknowledgeAlert: step('alert.acknowledge', 'alert', acknowledgeAlert),
     revokeToken: step('token.revoke', 'token', revokeToken),
     registerDocumentSet: step('document_set.register', 'document_set', registerDocumentSet),
     approveDocumentSet: step('document_set.approve', 'document_set', approveDocumentSet),
@@ -126,9 +150,11 @@ export const resolvers: Resolvers = {
     __resolveReference: resolveIntegration,
     approvals: ({ key }: Integration, _: unknown, ctx) => loadApprovals(ctx, key),
     tokens: (integration: Integration, args: unknown, ctx) => findTokens(ctx, integration, args),
+    uses: (integration: Integration, _: unknown, ctx) => compareUses(ctx, integration),
   },
   IntegrationToken: {
     lastUsedAt: ({ key }: IntegrationToken, _: unknown, ctx) => lastUseOfToken(ctx, key),
+    rotatedFrom: (token: IntegrationToken, _: unknown, ctx) => predecessorOf(ctx, token),
   },
   Delivery: {
     attempts: ({ key }: Delivery, _: unknown, ctx) => loadAttempts(ctx, key),

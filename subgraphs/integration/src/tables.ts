@@ -49,6 +49,9 @@ export const controlState = integration.table('control_state', {
   changedAt: createdAt(),
   allPausedAt: instant(),
   allPausedReason: text(),
+  allPausedBy: text(),
+  singleManager: boolean().notNull().default(false),
+  singleManagerSince: instant(),
 });
 
 export const integrations = integration.table('integrations', {
@@ -82,6 +85,14 @@ export const integrations = integration.table('integrations', {
   decisionReason: text(),
   updatedAt: createdAt(),
   singleManager: boolean().notNull().default(false),
+  /** Given with each change of a draft; the database files it under editedBy and empties it. */
+  editingBy: text(),
+  editedBy: texts(),
+  pausedBy: text(),
+  endReason: text(),
+  reviewedBy: text(),
+  reviewedAt: instant(),
+  reviewNote: text(),
 });
 
 export const approvals = integration.table('approvals', {
@@ -102,6 +113,9 @@ export const approvals = integration.table('approvals', {
   decisionReason: text(),
   expiresAt: instant(),
   singleManager: boolean().notNull().default(false),
+  withdrawnBy: text(),
+  withdrawnAt: instant(),
+  withdrawnReason: text(),
 });
 
 export const tokens = integration.table('tokens', {
@@ -306,4 +320,17 @@ export const coreEventRequests = integration.table('core_event_requests', {
   error: text(),
   createdAt: createdAt(),
   finishedAt: instant(),
+});
+
+export const alerts = integration.table('alerts', {
+  key: key(),
+  id: publicId('alr'),
+  kind: text().notNull(),
+  entity: text().notNull(),
+  entityId: text().notNull(),
+  detail: text().notNull(),
+  raisedAt: createdAt(),
+  notifiedAt: instant(),
+  acknowledgedAt: instant(),
+  acknowledgedBy: text(),
 });

@@ -1,10 +1,12 @@
 import type { Context } from '@bridgework/kernel/context';
 import {
+  checkReviews,
   clinicDate,
   type DroppedMonth,
   dropExpiredMonth,
   ensurePartitions,
   finishBatches,
+  noticeExpiries,
 } from '@bridgework/kernel/upkeep';
 
 /** Something done once a day of the clinic. Doing it again on the same day changes nothing more. */
@@ -27,6 +29,9 @@ export const DAILY_JOBS: readonly DailyJob[] = [
     run: async ({ db }) => ({ forgotten: await finishBatches(db, 'integration.forget_control_reports') }),
   },
   { name: 'installments.mark_overdue', run: markOverdueInstallments },
+  // By the day that the gateways' snapshots go by.
+  { name: 'reviews.check', run: ({ db, now }) => checkReviews(db, now().toISOString().slice(0, 10)) },
+  { name: 'expiries.notice', run: ({ db, now }) => noticeExpiries(db, now()) },
 ];
 
 /** One month a call: between two of them those who waited go on. */

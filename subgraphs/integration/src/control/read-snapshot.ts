@@ -1,7 +1,7 @@
 import type { Db, Tx } from '@bridgework/kernel/database';
 import type { ControlSnapshot, Environment, Scope } from '@bridgework/schema';
-import { and, asc, eq, inArray, or, sql } from 'drizzle-orm';
-import { controlState, documents, integrations, tokens } from '../tables.ts';
+import { and, asc, eq, gt, inArray, min, or, sql } from 'drizzle-orm';
+import { approvals, controlState, documents, integrations, tokens } from '../tables.ts';
 
 /** A revoked token is named for this long, so that its use can be told apart from an invented one. */
 const REVOKED_DAYS = 30;
@@ -27,6 +27,15 @@ export async function readSnapshot(db: Db, environment: Environment, now: Date):
   );
 }
 
+/** When the next sensitive scope ends after `now`, without anybody changing anything; undefined when none does. */
+export async function readNextEnd(db: Db, now: Date): Promise<Date | undefined> {
+  const [row] = await db
+    .select({ endsAt: min(approvals.expiresAt) })
+    .from(approvals)
+    .where(and(eq(approvals.kind, 'SCOPE'), eq(approvals.status, 'APPROVED'), gt(approvals.expiresAt, now)));
+  return row?.endsAt ?? undefined;
+}
+
 /** Cheap enough to be asked twice a second. */
 export async function readGeneration(db: Db): Promise<number | undefined> {
   const [state] = await db.select({ generation: controlState.generation }).from(controlState);
@@ -45,25 +54,32 @@ async function readIntegrations(
       name: integrations.name,
       status: integrations.status,
       reviewDueOn: integrations.reviewDueOn,
+      reviewIsOverdue: sql<
+        boolean | null
+      >`integration.review_is_overdue(${integrations.reviewDueOn}, ${now.toISOString().slice(0, 10)}::date)`,
       adHoc: integrations.adHoc,
     })
     .from(integrations)
     .where(inArray(integrations.status, [...WORKING]))
     .orderBy(asc(integrations.id));
-  const today = now.toISOString().slice(0, 10);
   return rows.map((row) => ({
     id: row.id,
     name: row.name,
     status: allPaused && row.status === 'ACTIVE' ? 'PAUSED' : (row.status as (typeof WORKING)[number]),
     review_due_on: row.reviewDueOn,
-    // The review may still be done on its day.
-    review_overdue: row.reviewDueOn !== null && row.reviewDueOn < today,
+    review_overdue: row.reviewIsOverdue === true,
     ad_hoc: row.adHoc && environment === 'sandbox',
   }));
 }
 
 async function readTokens(tx: Tx, now: Date): Promise<ControlSnapshot['tokens']> {
   const recently = new Date(now.getTime() - REVOKED_DAYS * 86_400_000);
+  const at = sql`${now.toISOString()}::timestamptz`;
+  // What was granted may have been withdrawn or have ended since the token was issued.
+  const held = sql`array(
+    select carried.scope from unnest(${tokens.scopes}) with ordinality as carried(scope, place)
+    where carried.scope = any (${integrations.approvedScopes}) order by carried.place)`;
+  const effective = sql`integration.effective_scopes(${integrations.key}, ${held}, ${at})`;
   const rows = await tx
     .select({
       id: tokens.id,
@@ -72,9 +88,12 @@ async function readTokens(tx: Tx, now: Date): Promise<ControlSnapshot['tokens']>
       publicId: tokens.publicId,
       secretHash: tokens.secretHash,
       pepperId: tokens.pepperId,
-      scopes: tokens.scopes,
+      scopes: sql<string[]>`${effective}`,
       status: tokens.status,
-      expiresAt: tokens.expiresAt,
+      // A gateway that does not hear from us must still know when a scope ends: then it takes the token for expired.
+      expiresAt: sql<
+        string | null
+      >`least(${tokens.expiresAt}, integration.scopes_end_at(${integrations.key}, ${held}, ${at}))`,
       allowedCidrs: tokens.allowedCidrs,
     })
     .from(tokens)
@@ -95,7 +114,7 @@ async function readTokens(tx: Tx, now: Date): Promise<ControlSnapshot['tokens']>
     pepper_id: row.pepperId,
     scopes: row.scopes as Scope[],
     status: row.status,
-    expires_at: row.expiresAt?.toISOString() ?? null,
+    expires_at: row.expiresAt === null ? null : new Date(row.expiresAt).toISOString(),
     allowed_cidrs: row.allowedCidrs,
   }));
 }

@@ -4,12 +4,14 @@ import { newId } from '@bridgework/kernel/ids';
 import { listenForChanges } from '@bridgework/kernel/listen';
 import { readSigningKey } from '@bridgework/kernel/signed-caller';
 import type { ControlRequest, RunningSubgraph, SubgraphRuntime } from '@bridgework/kernel/subgraph';
+import { sql } from 'drizzle-orm';
 import { rememberSecrets } from '../secrets.ts';
 import { applyReport } from './apply-report.ts';
 import { coalesce } from './coalesce.ts';
+import { noteGateway } from './connected-gateways.ts';
 import { createFeed } from './feed.ts';
 import { readDocumentTexts } from './read-document-texts.ts';
-import { readGeneration, readSnapshot } from './read-snapshot.ts';
+import { readGeneration, readNextEnd, readSnapshot } from './read-snapshot.ts';
 import { signSnapshot } from './sign-snapshot.ts';
 
 export const CONTROL_CHANNEL = 'bridgework_control';
@@ -24,11 +26,18 @@ export async function serveControl(runtime: SubgraphRuntime): Promise<RunningSub
   rememberSecrets(database.db, secrets);
   const key = readSigningKey(secrets.registrySigningKey);
   const feed = createFeed();
-  let published = { generation: -1, at: 0, day: '' };
+  await database.db.execute(sql`select integration.record_single_manager(${secrets.singleManager})`);
+  let published = { generation: -1, at: 0, day: '', endsAt: Number.POSITIVE_INFINITY };
   const publish = async (): Promise<void> => {
-    const snapshot = await readSnapshot(database.db, secrets.environment, now());
+    const readAt = now();
+    const snapshot = await readSnapshot(database.db, secrets.environment, readAt);
     feed.publish(signSnapshot(key, snapshot));
-    published = { generation: snapshot.generation, at: performance.now(), day: dayOf(snapshot.issued_at) };
+    published = {
+      generation: snapshot.generation,
+      at: performance.now(),
+      day: dayOf(snapshot.issued_at),
+      endsAt: (await readNextEnd(database.db, readAt))?.getTime() ?? Number.POSITIVE_INFINITY,
+    };
     failing = false;
   };
   let failing = false;
@@ -39,7 +48,11 @@ export async function serveControl(runtime: SubgraphRuntime): Promise<RunningSub
   };
   const lookAgain = coalesce(publish, onError);
   const check = coalesce(async () => {
-    const isYoung = performance.now() - published.at < RENEW_MS && published.day === dayOf(now().toISOString());
+    const at = now();
+    const isYoung =
+      performance.now() - published.at < RENEW_MS &&
+      published.day === dayOf(at.toISOString()) &&
+      at.getTime() < published.endsAt;
     if (isYoung && (await readGeneration(database.db)) === published.generation) return;
     lookAgain();
   }, onError);
@@ -53,7 +66,10 @@ export async function serveControl(runtime: SubgraphRuntime): Promise<RunningSub
   const poll = setInterval(check, POLL_MS);
   return {
     controlRoutes: {
-      'GET /control/stream': ({ signal }) => feed.lines(signal),
+      'GET /control/stream': ({ caller, signal }) => {
+        noteGateway(database.db, caller.gatewayId, signal);
+        return feed.lines(signal);
+      },
       'POST /control/documents': async ({ body }) => readDocumentTexts(database.db, parseJson(body)),
       'POST /control/report': async (request) => applyReport(contextOf(runtime, request), parseJson(request.body)),
     },

@@ -23,12 +23,15 @@ export const maySeeAmounts = (scopes: readonly string[]): boolean => scopes.incl
  */
 export const endpointIsOpen = sql`(
   e.status = 'ACTIVE' and e.url is not null and e.deleted_at is null and i.status = 'ACTIVE'
-  and i.review_due_on >= current_date
+  and not integration.review_is_overdue(i.review_due_on, current_date)
   and not exists (select from integration.control_state c where c.all_paused_at is not null)
 )`;
 
 /** SQL: a manager let delivery `d` go when endpoint `e` was resumed. A later replay is not meant. */
 export const isLetGo = sql`(d.created_at < e.skip_before and d.updated_at <= e.skip_decided_at)`;
+
+/** SQL: what integration `i` may be told of now; a sensitive scope ends with its approval. */
+export const effectiveScopes = sql`integration.effective_scopes(i.key, i.approved_scopes)`;
 
 /** SQL: the breaker of endpoint `e` lets something pass. */
 export const breakerAdmits = sql`(e.breaker_state <> 'OPEN' or e.breaker_retry_at <= clock_timestamp())`;

@@ -4,7 +4,7 @@ import type { Tx } from '@bridgework/kernel/database';
 import type { SealedSecret } from '@bridgework/kernel/sealed-secret';
 import { sql } from 'drizzle-orm';
 import { type LiveSecretsColumn, liveSecrets, readLiveSecrets } from '../endpoints/endpoint-secret.ts';
-import { endpointIsOpen, isLetGo, withheldTypes } from './authority.ts';
+import { effectiveScopes, endpointIsOpen, isLetGo, withheldTypes } from './authority.ts';
 import { buryUnauthorised } from './bury-deliveries.ts';
 import type { StoredEvent } from './event-payload.ts';
 
@@ -99,7 +99,7 @@ interface EndpointRow extends Record<string, unknown>, LiveSecretsColumn {
   readonly breaker_openings: number;
   readonly breaker_probe_successes: number;
   readonly integration_id: string;
-  readonly approved_scopes: string[];
+  readonly scopes: string[];
   readonly open: boolean;
   readonly leased: number;
 }
@@ -109,7 +109,7 @@ async function lockEndpoint(tx: Tx, endpointId: string): Promise<EndpointRow | u
     select e.key, e.id, e.url, e.mode, e.ordering, e.max_in_flight, e.timeout_ms, e.retry_schedule_seconds,
       e.breaker_state, e.breaker_openings, e.breaker_probe_successes,
       greatest(coalesce(extract(epoch from e.breaker_retry_at - clock_timestamp()) * 1000, 0), 0)::float8 as breaker_wait_ms,
-      i.id as integration_id, i.approved_scopes, ${endpointIsOpen} as open,
+      i.id as integration_id, ${effectiveScopes} as scopes, ${endpointIsOpen} as open,
       (select count(*)::integer from integration.deliveries d
         where d.endpoint_key = e.key and d.state = 'LEASED') as leased,
       ${liveSecrets} as secrets
@@ -193,7 +193,7 @@ const toEndpoint = (row: EndpointRow): ClaimedEndpoint => ({
   id: row.id,
   url: row.url ?? '',
   integrationId: row.integration_id,
-  scopes: row.approved_scopes,
+  scopes: row.scopes,
   mode: row.mode,
   maxInFlight: row.max_in_flight,
   timeoutMs: row.timeout_ms,

@@ -2,7 +2,7 @@ import { recordAudit } from '@bridgework/kernel/audit';
 import type { Context } from '@bridgework/kernel/context';
 import { EVENT_TYPES } from '@bridgework/schema';
 import { sql } from 'drizzle-orm';
-import { breakerAdmits, endpointIsOpen, isLetGo, withheldTypes } from './authority.ts';
+import { breakerAdmits, effectiveScopes, endpointIsOpen, isLetGo, withheldTypes } from './authority.ts';
 import { buryDeliveries, buryUnauthorised } from './bury-deliveries.ts';
 
 const MAX_CRASHES = 3;
@@ -73,7 +73,7 @@ async function buryWithheld(ctx: Context): Promise<void> {
     status: string;
     scopes: string[];
   }>(sql`
-    select e.key, i.id as integration_id, i.status, i.approved_scopes as scopes
+    select e.key, i.id as integration_id, i.status, ${effectiveScopes} as scopes
     from integration.webhook_endpoints e
     join integration.integrations i on i.key = e.integration_key
     where exists (select from integration.deliveries d where d.endpoint_key = e.key and d.state in ('PENDING', 'HELD'))

@@ -4,11 +4,12 @@ import { DomainError } from '@bridgework/kernel/errors';
 import type { Scope } from '@bridgework/schema';
 import { and, eq } from 'drizzle-orm';
 import { z } from 'zod';
+import { demandDecider } from '../decision.ts';
 import { currentGraph } from '../graph.ts';
 import { parseInput, reason } from '../input.ts';
 import { lockIntegrationByKey } from '../integrations/find-integrations.ts';
 import type { IntegrationRow } from '../integrations/integration.ts';
-import { type Done, demandAnotherPerson, managerStep } from '../manager-step.ts';
+import { type Done, managerStep } from '../manager-step.ts';
 import { approvals, documentSets, documents } from '../tables.ts';
 import {
   type DocumentSet,
@@ -31,9 +32,9 @@ const ActivateDocumentSet = z.object({ id: z.string() });
 export async function approveDocumentSet(ctx: Context, args: unknown): Promise<DocumentSet> {
   const { id, note } = parseInput(ApproveDocumentSet, args);
   return step(ctx, id, 'document_set.approve', 'PENDING_APPROVAL', async (tx, actor, set, integration) => {
-    demandAnotherPerson(actor, [set.registeredBy]);
+    const singleManager = demandDecider(ctx, { by: [set.registeredBy], at: set.registeredAt }, note);
     await demandFit(tx, set, integration);
-    const decision = { decidedBy: actor, decidedAt: ctx.now(), decisionReason: note ?? null };
+    const decision = { decidedBy: actor, decidedAt: ctx.now(), decisionReason: note ?? null, singleManager };
     await decideRequest(tx, set, { ...decision, status: 'APPROVED' });
     return { ...decision, status: 'APPROVED' };
   });
@@ -118,7 +119,10 @@ function refuse(errors: readonly string[]): void {
 async function decideRequest(
   tx: Tx,
   set: DocumentSetRow,
-  decision: Pick<typeof approvals.$inferInsert, 'status' | 'decidedBy' | 'decidedAt' | 'decisionReason'>,
+  decision: Pick<
+    typeof approvals.$inferInsert,
+    'status' | 'decidedBy' | 'decidedAt' | 'decisionReason' | 'singleManager'
+  >,
 ): Promise<void> {
   await tx
     .update(approvals)

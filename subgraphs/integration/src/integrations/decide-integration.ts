@@ -2,8 +2,9 @@ import { actorOf, type Context, type UserCaller } from '@bridgework/kernel/conte
 import type { Tx } from '@bridgework/kernel/database';
 import { and, eq } from 'drizzle-orm';
 import { z } from 'zod';
+import { demandDecider } from '../decision.ts';
 import { parseInput, reason } from '../input.ts';
-import { demandAnotherPerson, managerStep } from '../manager-step.ts';
+import { managerStep } from '../manager-step.ts';
 import { approvals, integrations } from '../tables.ts';
 import { lockIntegration } from './find-integrations.ts';
 import { demandStatus, type Integration, type IntegrationRow, reviewDayAfter, toIntegration } from './integration.ts';
@@ -15,21 +16,25 @@ interface Decision {
   readonly status: 'APPROVED' | 'REJECTED';
   readonly reason: string | null;
   readonly expiresAt: Date | null;
+  readonly singleManager: boolean;
 }
 
 /**
- * Lets an integration work, with the scopes it asked for. Sensitive scopes are granted until its first review, which
- * has to renew them.
+ * Lets an integration work, with the scopes it asked for. Sensitive scopes are granted until its first review; they are
+ * then asked for again.
  *
- * Throws NOT_FOUND, CONFLICT, and FORBIDDEN for whoever registered or submitted it.
+ * Throws NOT_FOUND, CONFLICT, and FORBIDDEN for whoever registered it, wrote in it or submitted it.
  */
 export async function approveIntegration(ctx: Context, args: unknown): Promise<Integration> {
   const { id, note } = parseInput(ApproveIntegration, args);
   return decide(ctx, id, 'integration.approve', async (tx, manager, row) => {
+    const asked = { by: [row.createdBy, row.submittedBy, ...row.editedBy], at: row.submittedAt ?? ctx.now() };
+    const singleManager = demandDecider(ctx, asked, note);
     const reviewDueOn = reviewDayAfter(ctx.now(), row.reviewEveryMonths ?? 1);
     const expiresAt = new Date(`${reviewDueOn}T23:59:59.999Z`);
-    await decideRequests(tx, ctx, manager, row, { status: 'APPROVED', reason: note ?? null, expiresAt });
-    return { status: 'ACTIVE', approvedScopes: row.requestedScopes, reviewDueOn, decisionReason: note ?? null };
+    await decideRequests(tx, ctx, manager, row, { status: 'APPROVED', reason: note ?? null, expiresAt, singleManager });
+    const decided = { decisionReason: note ?? null, singleManager };
+    return { status: 'ACTIVE', approvedScopes: row.requestedScopes, reviewDueOn, ...decided };
   });
 }
 
@@ -37,8 +42,10 @@ export async function approveIntegration(ctx: Context, args: unknown): Promise<I
 export async function rejectIntegration(ctx: Context, args: unknown): Promise<Integration> {
   const { id, reason } = parseInput(RejectIntegration, args);
   return decide(ctx, id, 'integration.reject', async (tx, manager, row) => {
-    await decideRequests(tx, ctx, manager, row, { status: 'REJECTED', reason, expiresAt: null });
-    return { status: 'REJECTED', decisionReason: reason };
+    const asked = { by: [row.createdBy, row.submittedBy, ...row.editedBy], at: row.submittedAt ?? ctx.now() };
+    const singleManager = demandDecider(ctx, asked, reason);
+    await decideRequests(tx, ctx, manager, row, { status: 'REJECTED', reason, expiresAt: null, singleManager });
+    return { status: 'REJECTED', decisionReason: reason, singleManager };
   });
 }
 
@@ -53,7 +60,6 @@ async function decide(
     // Of two decisions at once the second waits here, and then meets the status that the first left.
     const submitted = await lockIntegration(tx, id);
     demandStatus(submitted, ['SUBMITTED']);
-    demandAnotherPerson(actorOf(manager), [submitted.createdBy, submitted.submittedBy]);
     const changes = await judge(tx, manager, submitted);
     const [row] = await tx
       .update(integrations)
@@ -69,9 +75,9 @@ async function decideRequests(
   ctx: Context,
   manager: UserCaller,
   row: IntegrationRow,
-  { status, reason, expiresAt }: Decision,
+  { status, reason, expiresAt, singleManager }: Decision,
 ): Promise<void> {
-  const decision = { status, decidedBy: actorOf(manager), decidedAt: ctx.now(), decisionReason: reason };
+  const decision = { status, decidedBy: actorOf(manager), decidedAt: ctx.now(), decisionReason: reason, singleManager };
   const pending = and(eq(approvals.integrationKey, row.key), eq(approvals.status, 'PENDING'));
   await tx
     .update(approvals)

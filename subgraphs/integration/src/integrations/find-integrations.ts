@@ -3,11 +3,11 @@ import { type Connection, decodeCursor, pageSize, toConnection } from '@bridgewo
 import type { Context } from '@bridgework/kernel/context';
 import type { Db, Tx } from '@bridgework/kernel/database';
 import { DomainError } from '@bridgework/kernel/errors';
-import { loadMany, loadOne } from '@bridgework/kernel/loaders';
+import { loadOne } from '@bridgework/kernel/loaders';
 import { and, asc, eq, inArray, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { parseInput } from '../input.ts';
-import { approvals, integrations } from '../tables.ts';
+import { integrations } from '../tables.ts';
 import { type Integration, type IntegrationRow, toIntegration } from './integration.ts';
 
 /** Loads an integration for a reference or a field; null when there is none. Batched. */
@@ -87,45 +87,3 @@ export async function findIntegrations(ctx: Context, args: unknown): Promise<Con
   const found = rows.map((row) => toIntegration(ctx, row));
   return toConnection(found, first, after, ({ name, id }) => ({ at: name, id }));
 }
-
-/** Something that was asked for an integration, as the graph shows it. */
-export interface Approval {
-  readonly integrationKey: number;
-  readonly id: string;
-  readonly kind: 'INTEGRATION' | 'SCOPE' | 'DOCUMENT_SET';
-  readonly status: 'PENDING' | 'APPROVED' | 'REJECTED' | 'WITHDRAWN';
-  readonly scope: string | null;
-  readonly documentSetId: string | null;
-  readonly justification: string;
-  readonly requestedBy: string;
-  readonly requestedAt: Date;
-  readonly decidedBy: string | null;
-  readonly decidedAt: Date | null;
-  readonly decisionReason: string | null;
-  readonly expiresAt: Date | null;
-}
-
-/** Everything that was asked for an integration and what became of it, oldest first. Batched. */
-export const loadApprovals = loadMany(
-  async (ctx: Context, keys: readonly number[]): Promise<readonly Approval[]> =>
-    ctx.db
-      .select({
-        integrationKey: approvals.integrationKey,
-        id: approvals.id,
-        kind: approvals.kind,
-        status: approvals.status,
-        scope: approvals.scope,
-        documentSetId: approvals.documentSetId,
-        justification: approvals.justification,
-        requestedBy: approvals.requestedBy,
-        requestedAt: approvals.requestedAt,
-        decidedBy: approvals.decidedBy,
-        decidedAt: approvals.decidedAt,
-        decisionReason: approvals.decisionReason,
-        expiresAt: approvals.expiresAt,
-      })
-      .from(approvals)
-      .where(inArray(approvals.integrationKey, [...keys]))
-      .orderBy(asc(approvals.key)),
-  (approval) => approval.integrationKey,
-);

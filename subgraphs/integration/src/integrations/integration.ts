@@ -34,6 +34,12 @@ export interface Integration {
   readonly statusReason: string | null;
   readonly createdBy: string;
   readonly createdAt: Date;
+  readonly editedBy: readonly string[];
+  readonly submittedBy: string | null;
+  readonly decidedBy: string | null;
+  readonly reviewedBy: string | null;
+  readonly reviewedAt: Date | null;
+  readonly reviewNote: string | null;
   readonly updatedAt: Date;
 }
 
@@ -58,11 +64,30 @@ export function toIntegration(ctx: Context, row: IntegrationRow): Integration {
     declaredEvents: row.declaredEvents,
     adHoc: row.adHoc,
     allowedImageHosts: row.allowedImageHosts,
-    statusReason: row.status === 'PAUSED' ? row.pauseReason : row.status === 'REJECTED' ? row.decisionReason : null,
+    statusReason: statusReasonOf(row),
     createdBy: row.createdBy,
     createdAt: row.createdAt,
+    editedBy: row.editedBy,
+    submittedBy: row.submittedBy,
+    decidedBy: row.decidedBy,
+    reviewedBy: row.reviewedBy,
+    reviewedAt: row.reviewedAt,
+    reviewNote: row.reviewNote,
     updatedAt: row.updatedAt,
   };
+}
+
+function statusReasonOf(row: IntegrationRow): string | null {
+  switch (row.status) {
+    case 'PAUSED':
+      return row.pauseReason;
+    case 'DEPRECATED':
+      return row.endReason;
+    case 'REJECTED':
+      return row.decisionReason;
+    default:
+      return null;
+  }
 }
 
 const GOVERNANCE = {

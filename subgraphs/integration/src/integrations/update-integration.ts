@@ -1,4 +1,4 @@
-import type { Context } from '@bridgework/kernel/context';
+import { actorOf, type Context } from '@bridgework/kernel/context';
 import { DomainError } from '@bridgework/kernel/errors';
 import { eq } from 'drizzle-orm';
 import { z } from 'zod';
@@ -27,7 +27,7 @@ export async function updateIntegration(ctx: Context, args: unknown): Promise<In
   const { id, input } = parseInput(UpdateIntegration, args);
   demandSandbox(ctx, input.adHoc);
   const step = { action: 'integration.update', entity: 'integration', entityId: id, integrationId: id };
-  return managerStep(ctx, step, async (tx) => {
+  return managerStep(ctx, step, async (tx, manager) => {
     const before = await lockIntegration(tx, id);
     demandStatus(before, ['DRAFT', 'ACTIVE', 'PAUSED']);
     const closed = Object.keys(input).filter((field) => before.status !== 'DRAFT' && !OPEN_WHEN_ACTIVE.has(field));
@@ -41,7 +41,9 @@ export async function updateIntegration(ctx: Context, args: unknown): Promise<In
       ...(reviewIntervalMonths === undefined ? {} : { reviewEveryMonths: reviewIntervalMonths }),
     };
     if (Object.keys(changes).length === 0) return { result: toIntegration(ctx, before) };
-    const [row] = await tx.update(integrations).set(changes).where(eq(integrations.key, before.key)).returning();
+    // Who writes in a draft is kept by the database, and does not approve it.
+    const edit = { ...changes, editingBy: actorOf(manager) };
+    const [row] = await tx.update(integrations).set(edit).where(eq(integrations.key, before.key)).returning();
     return { result: toIntegration(ctx, row ?? before) };
   });
 }

@@ -65,3 +65,17 @@ const loadLastUse = loadOne(
       .groupBy(tokenUses.tokenKey),
   (use) => use.tokenKey,
 );
+
+/** The token that this one succeeds; null when it was not rotated from another. Batched. */
+export async function predecessorOf(ctx: Context, { rotatedFromKey }: IntegrationToken): Promise<string | null> {
+  return rotatedFromKey === null ? null : ((await loadId(ctx, rotatedFromKey))?.id ?? null);
+}
+
+const loadId = loadOne(
+  (ctx: Context, keys: readonly number[]) =>
+    ctx.db
+      .select({ key: tokens.key, id: tokens.id })
+      .from(tokens)
+      .where(inArray(tokens.key, [...keys])),
+  (token) => token.key,
+);

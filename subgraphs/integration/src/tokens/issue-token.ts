@@ -6,12 +6,12 @@ import { and, eq, max } from 'drizzle-orm';
 import { z } from 'zod';
 import { idempotencyKey, instant, parseInput, prose, scopes } from '../input.ts';
 import { lockIntegration } from '../integrations/find-integrations.ts';
-import { demandStatus, toIntegration } from '../integrations/integration.ts';
+import { demandStatus, type IntegrationRow, toIntegration } from '../integrations/integration.ts';
 import { createOnce } from '../manager-step.ts';
 import { secretsOf } from '../secrets.ts';
 import { approvals, tokens } from '../tables.ts';
 import { tokenById } from './find-tokens.ts';
-import { demandGranted, type Grant, type IntegrationToken, toToken } from './token.ts';
+import { demandGranted, type Grant, type IntegrationToken, type TokenRow, toToken } from './token.ts';
 
 /** `192.0.2.0/24`, `2001:db8::/32`, or one address. */
 const cidr = z.string().refine((text) => {
@@ -45,7 +45,6 @@ export interface IssuedToken {
  */
 export async function issueToken(ctx: Context, args: unknown): Promise<IssuedToken> {
   const { input, idempotencyKey } = parseInput(IssueToken, args);
-  const { environment, tokenPepper } = secretsOf(ctx);
   return createOnce<IssuedToken>(
     ctx,
     { action: 'token.issue', entity: 'token', integrationId: input.integrationId },
@@ -53,46 +52,57 @@ export async function issueToken(ctx: Context, args: unknown): Promise<IssuedTok
     async (tx, manager) => {
       const integration = await lockIntegration(tx, input.integrationId);
       demandStatus(integration, ['ACTIVE']);
-      const { approvedScopes } = toIntegration(ctx, integration);
       const expiresAt = input.expiresAt ?? null;
-      demandGranted(
-        ctx,
-        { approvedScopes, expiries: await readExpiries(tx, integration.key) },
-        { ...input, expiresAt },
-      );
-      const secret = generateIntegrationToken(environment);
-      const [row] = await tx
-        .insert(tokens)
-        .values({
-          integrationKey: integration.key,
-          name: input.name,
-          publicId: secret.publicId,
-          ...hashIntegrationToken(secret.text, readTokenPeppers(tokenPepper)),
-          environment,
-          scopes: input.scopes,
-          expiresAt,
-          allowedCidrs: input.allowedCidrs,
-          createdBy: actorOf(manager),
-        })
-        .returning();
-      if (row === undefined) throw new Error('An insert returned nothing.');
-      const token = toToken(row, integration.id);
-      return { id: token.id, integrationId: integration.id, result: { token, secret: secret.text } };
+      demandGranted(ctx, await readGrant(tx, ctx, integration), { ...input, expiresAt });
+      const { name, scopes, allowedCidrs } = input;
+      const wanted = { name, scopes, allowedCidrs, expiresAt, rotatedFromKey: null, createdBy: actorOf(manager) };
+      const issued = await insertToken(tx, ctx, integration, wanted);
+      return { id: issued.token.id, integrationId: integration.id, result: issued };
     },
     async (tx, id) => ({ token: await tokenById(tx, id), secret: null }),
   );
 }
 
-/** Until when each sensitive scope was approved; of several approvals the longest counts. */
-async function readExpiries(tx: Tx, integrationKey: number): Promise<Grant['expiries']> {
+/** What a new token is to be; its secret and its environment are not for anybody to choose. */
+export type WantedToken = Pick<
+  TokenRow,
+  'name' | 'scopes' | 'allowedCidrs' | 'expiresAt' | 'rotatedFromKey' | 'createdBy'
+>;
+
+/** Makes a token and stores its keyed hash; the text leaves with the answer and is kept nowhere. */
+export async function insertToken(
+  tx: Tx,
+  ctx: Context,
+  integration: IntegrationRow,
+  wanted: WantedToken,
+): Promise<IssuedToken> {
+  const { environment, tokenPepper } = secretsOf(ctx);
+  const secret = generateIntegrationToken(environment);
+  const [row] = await tx
+    .insert(tokens)
+    .values({
+      ...wanted,
+      integrationKey: integration.key,
+      publicId: secret.publicId,
+      ...hashIntegrationToken(secret.text, readTokenPeppers(tokenPepper)),
+      environment,
+    })
+    .returning();
+  if (row === undefined) throw new Error('An insert returned nothing.');
+  return { token: toToken(row, integration.id), secret: secret.text };
+}
+
+/** What an integration was granted; of several approvals of a sensitive scope the longest counts. */
+export async function readGrant(tx: Tx, ctx: Context, integration: IntegrationRow): Promise<Grant> {
   const rows = await tx
     .select({ scope: approvals.scope, expiresAt: max(approvals.expiresAt) })
     .from(approvals)
     .where(
-      and(eq(approvals.integrationKey, integrationKey), eq(approvals.kind, 'SCOPE'), eq(approvals.status, 'APPROVED')),
+      and(eq(approvals.integrationKey, integration.key), eq(approvals.kind, 'SCOPE'), eq(approvals.status, 'APPROVED')),
     )
     .groupBy(approvals.scope);
-  return new Map(
-    rows.flatMap(({ scope, expiresAt }) => (scope === null || expiresAt === null ? [] : [[scope, expiresAt] as const])),
+  const expiries = rows.flatMap(({ scope, expiresAt }) =>
+    scope === null || expiresAt === null ? [] : [[scope, expiresAt] as const],
   );
+  return { approvedScopes: toIntegration(ctx, integration).approvedScopes, expiries: new Map(expiries) };
 }

@@ -23,6 +23,7 @@ export interface IntegrationToken {
   readonly createdAt: Date;
   readonly revokedAt: Date | null;
   readonly revokedBy: string | null;
+  readonly rotatedFromKey: number | null;
 }
 
 export function toToken(row: Omit<TokenRow, 'secretHash' | 'pepperId'>, integrationId: string): IntegrationToken {
@@ -42,6 +43,7 @@ export function toToken(row: Omit<TokenRow, 'secretHash' | 'pepperId'>, integrat
     createdAt: row.createdAt,
     revokedAt: row.revokedAt,
     revokedBy: row.revokedBy,
+    rotatedFromKey: row.rotatedFromKey,
   };
 }
 
@@ -49,6 +51,13 @@ export function toToken(row: Omit<TokenRow, 'secretHash' | 'pepperId'>, integrat
 export interface Grant {
   readonly approvedScopes: readonly Scope[];
   readonly expiries: ReadonlyMap<string, Date>;
+}
+
+/** True when a token may carry the scope today. */
+export function isGranted(ctx: Context, grant: Grant, scope: Scope): boolean {
+  if (!grant.approvedScopes.includes(scope)) return false;
+  const until = grant.expiries.get(scope);
+  return !SCOPES[scope].sensitive || (until !== undefined && until > ctx.now());
 }
 
 /**

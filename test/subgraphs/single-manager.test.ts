@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import type { AuditEntry, Integration } from '@bridgework/integration';
+import type { Connection } from '@bridgework/kernel/connection';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mariam, omar, type Registry, registration, startRegistry } from '../support/registry.ts';
+
+let registry: Registry;
+beforeAll(async () => {
+  registry = await startRegistry({ singleManager: true });
+});
+afterAll(() => registry.stop());
+
+async function submitted(): Promise<string> {
+  const request = registration(`Partner ${randomUUID()}`, ['read:appointments', 'write:payments']);
+  const { id } = await registry.mutate<Integration>('registerIntegration', request, mariam);
+  await registry.mutate('submitIntegration', { id }, mariam);
+  return id;
+}
+const approve = (id: string, note?: string) => registry.mutate<Integration>('approveIntegration', { id, note }, mariam);
+const alertsOf = async (entityId: string): Promise<readonly string[]> => {
+  const filter = { entityId };
+  const page = await registry.query<Connection<{ kind: string }>>('alerts', { filter, first: 10 }, mariam);
+  return page.edges.map(({ node }) => node.kind);
+};
+
+describe('in a clinic with one manager', () => {
+  test('that it is one is audited at the start, and the managers are alerted', async () => {
+    const filter = { entityId: 'SINGLE_MANAGER=true' };
+    const page = await registry.query<Connection<AuditEntry>>('auditEntries', { filter, first: 10 }, mariam);
+    expect(page.edges.map(({ node }) => node)).toMatchObject([
+      { action: 'setting.apply', actor: 'system integration.start', result: 'OK' },
+    ]);
+    expect(await alertsOf('SINGLE_MANAGER')).toEqual(['single_manager.enabled']);
+    expect(await registry.query('systemHealth', {}, mariam)).toMatchObject({ singleManager: true });
+  });
+
+  test('the same person approves 24 hours later, with a typed reason, and that raises an alert', async () => {
+    const id = await submitted();
+    await expect(approve(id, 'I have slept on it.')).rejects.toMatchObject({ code: 'CONFLICT' });
+    await registry.ageRequests(id, '23 hours 59 minutes');
+    await expect(approve(id, 'I have slept on it.')).rejects.toMatchObject({ code: 'CONFLICT' });
+    await registry.ageRequests(id, '1 minute');
+    await expect(approve(id)).rejects.toMatchObject({
+      code: 'VALIDATION_FAILED',
+      details: { errors: [{ pointer: '/note' }] },
+    });
+    expect(await alertsOf(id)).toEqual([]);
+    expect(await approve(id, 'I have slept on it.')).toMatchObject({
+      status: 'ACTIVE',
+      approvedScopes: ['read:appointments', 'write:payments'],
+    });
+    expect(await alertsOf(id)).toEqual(['single_manager.approved']);
+  });
+
+  test('a clock that is put forward in our process does not shorten the delay', async () => {
+    const id = await submitted();
+    registry.setClock(() => new Date(Date.now() + 25 * 3_600_000));
+    await expect(approve(id, 'Now.')).rejects.toThrow();
+    registry.setClock(() => new Date());
+    const [row] = await registry.sql`select status from integration.integrations where id = ${id}`;
+    expect(row).toEqual({ status: 'SUBMITTED' });
+  });
+
+  test('a scope that is asked for later waits as long', async () => {
+    const id = await submitted();
+    await registry.ageRequests(id, '24 hours');
+    await approve(id, 'Fine.');
+    const input = {
+      integrationId: id,
+      scope: 'read:financials',
+      justification: 'Amounts.',
+      expiresAt: new Date(Date.now() + 86_400_000 * 9),
+    };
+    const args = { input, idempotencyKey: randomUUID() };
+    const request = await registry.mutate<{ id: string }>('requestScope', args, mariam);
+    const decide = () => registry.mutate('approveScope', { id: request.id, note: 'Needed for the books.' }, mariam);
+    await expect(decide()).rejects.toMatchObject({ code: 'CONFLICT' });
+    await registry.ageRequests(id, '24 hours');
+    expect(await decide()).toMatchObject({ status: 'APPROVED', singleManager: true });
+    expect(await alertsOf(request.id)).toEqual(['single_manager.approved']);
+  });
+
+  test('a second manager, should there be one, approves at once and without an alert', async () => {
+    const id = await submitted();
+    expect(await registry.mutate('approveIntegration', { id }, omar)).toMatchObject({ status: 'ACTIVE' });
+    expect(await alertsOf(id)).toEqual([]);
+  });
+});
