@@ -100,6 +100,11 @@ const workersSettings = z.object({
   DATA_DIR: z.string(),
   /** Exact scheme://host:port entries that the egress guard lets through although they are not public. */
   EGRESS_ALLOW: list.default([]),
+  /** Where alerts to people go out, `smtp://user:password@host:port`; without it they are seen in the graph alone. */
+  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  ALERT_MAIL_FROM: z.string().default('bridgework@localhost'),
+  /** Who is written to. */
+  ALERT_MAIL_TO: list.default([]),
 });
 
 const launcherSettings = z.object({

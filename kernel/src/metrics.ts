@@ -18,6 +18,8 @@ export interface Metrics {
   ): Histogram<Label>;
   /** `read` is asked whenever somebody looks. */
   gauge(name: MetricName, help: string, read: () => number | Promise<number>): void;
+  /** One value for each value of a label, as {@link Metrics.gauge}. */
+  gaugeBy(name: MetricName, help: string, label: string, read: () => Promise<Readonly<Record<string, number>>>): void;
   /** Everything in the Prometheus text format. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** Memory, CPU time, event loop and garbage collection of the process itself. */
@@ -45,6 +47,18 @@ export function createMetrics(process: string): Metrics {
         registers,
         async collect() {
           this.set(await read());
+        },
+      });
+    },
+    gaugeBy(name, help, label, read) {
+      new Gauge({
+        name,
+        help,
+        labelNames: [label],
+        registers,
+        async collect() {
+          this.reset();
+          for (const [value, count] of Object.entries(await read())) this.set({ [label]: value }, count);
         },
       });
     },

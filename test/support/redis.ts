@@ -12,6 +12,8 @@ export interface TestRedis {
   /** Everything the server holds: keys, and what is in them. For looking for secrets. */
   dump(): Promise<string>;
   flushAll(): Promise<void>;
+  /** `maxmemory`: beyond it every write is refused; `0` for no limit. */
+  limitMemory(limit: string): Promise<void>;
   /** Only a server of our own can be stopped and started; with REDIS_URL these throw. */
   kill(): Promise<void>;
   restart(): Promise<void>;
@@ -93,6 +95,10 @@ function describeRedis(url: string): TestRedis {
     flushAll: () =>
       using(url, async (redis) => {
         await redis.flushall();
+      }),
+    limitMemory: (limit) =>
+      using(url, async (redis) => {
+        await redis.config('SET', 'maxmemory', limit);
       }),
     kill: ours,
     restart: ours,

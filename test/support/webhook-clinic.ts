@@ -6,7 +6,7 @@ import { newId } from '@bridgework/kernel/ids';
 import { createLogger } from '@bridgework/kernel/logger';
 import { readSealingKeys, sealSecret } from '@bridgework/kernel/sealed-secret';
 import { type Environment, EVENT_TYPES, SCOPE_NAMES } from '@bridgework/schema';
-import { buildWorkers, type Workers, type WorkersDependencies } from '@bridgework/workers';
+import { buildWorkers, type Workers, type WorkersDependencies, type WorkersSettings } from '@bridgework/workers';
 import type { Sql } from 'postgres';
 import { approveScopes } from './clinic-rows.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
@@ -24,7 +24,11 @@ export interface WebhookClinic {
   readonly dataDir: string;
   readonly urlFor: TestDatabase['urlFor'];
   readonly as: TestDatabase['as'];
-  startWorkers(options?: Partial<WorkersDependencies>, environment?: Environment): Promise<Workers>;
+  startWorkers(
+    options?: Partial<WorkersDependencies>,
+    environment?: Environment,
+    settings?: Partial<WorkersSettings>,
+  ): Promise<Workers>;
   receiver(): Promise<Receiver>;
   integration(options?: { scopes?: readonly string[] }): Promise<{ id: string; key: number }>;
   endpoint(options: EndpointOptions): Promise<TestEndpoint>;
@@ -52,8 +56,10 @@ export interface TestEndpoint {
   readonly secrets: readonly string[];
 }
 
-export async function openWebhookClinic(options: { redisUrl?: string } = {}): Promise<WebhookClinic> {
-  const database = await createDatabase();
+export async function openWebhookClinic(
+  options: { redisUrl?: string; database?: TestDatabase } = {},
+): Promise<WebhookClinic> {
+  const database = options.database ?? (await createDatabase());
   const sql = database.as('owner');
   const dataDir = mkdtempSync(join(tmpdir(), 'bridgework-workers-'));
   const receivers: Receiver[] = [];
@@ -111,7 +117,7 @@ export async function openWebhookClinic(options: { redisUrl?: string } = {}): Pr
     as: database.as,
     integration,
     endpoint,
-    async startWorkers(deps = {}, environment = 'sandbox') {
+    async startWorkers(deps = {}, environment = 'sandbox', settings = {}) {
       const built = buildWorkers(
         {
           CLINIC_ENV: environment,
@@ -121,6 +127,7 @@ export async function openWebhookClinic(options: { redisUrl?: string } = {}): Pr
           AUDIT_SIGNING_KEY,
           DATA_DIR: dataDir,
           EGRESS_ALLOW: receivers.map(({ origin }) => origin),
+          ...settings,
         },
         { log, ...deps },
       );

@@ -5,7 +5,9 @@ import { newId } from '@bridgework/kernel/ids';
 import { openQueues } from '@bridgework/kernel/jobs';
 import type { Running } from '@bridgework/kernel/lifecycle';
 import type { Logger } from '@bridgework/kernel/logger';
+import type { Metrics } from '@bridgework/kernel/metrics';
 import { readSealingKeys } from '@bridgework/kernel/sealed-secret';
+import { startMailer } from './alerts/mailer.ts';
 import { startHeadExporter } from './audit/head-exporter.ts';
 import { startSealWatch } from './audit/seal-watch.ts';
 import { startSealer } from './audit/sealer.ts';
@@ -17,6 +19,8 @@ import type { Repeating } from './schedule.ts';
 import { createBreakers } from './webhooks/breakers.ts';
 import { createEgress } from './webhooks/egress.ts';
 import { createLanes } from './webhooks/lane.ts';
+import { watchWebhooks } from './webhooks/metrics.ts';
+import { startRedriver } from './webhooks/redriver.ts';
 import { createSettler } from './webhooks/settler.ts';
 import { startSweeper } from './webhooks/sweeper.ts';
 import { startVerifier } from './webhooks/verifier.ts';
@@ -30,10 +34,17 @@ export type WorkersSettings = Pick<
   | 'EGRESS_ALLOW'
   | 'AUDIT_SIGNING_KEY'
   | 'DATA_DIR'
->;
+> &
+  Partial<Pick<WorkersConfig, 'SMTP_URL' | 'ALERT_MAIL_FROM' | 'ALERT_MAIL_TO'>>;
 
 export interface WorkersDependencies {
   readonly log: Logger;
+  /** What is watched of this process; not given, nothing is. */
+  readonly metrics?: Metrics;
+  /** How long alerts are gathered before a mail goes out. */
+  readonly mailEveryMs?: number;
+  /** From when on overdue deliveries are a trouble of ours. */
+  readonly dueAgeLimitSeconds?: number;
   readonly now?: () => Date;
   readonly random?: () => number;
   /** Instead of the default schedule, for endpoints without one of their own. */
@@ -98,12 +109,16 @@ async function startWorkers(config: WorkersSettings, deps: WorkersDependencies):
     leaseMarginMs: deps.leaseMarginMs ?? LEASE_MARGIN_MS,
     random: deps.random ?? Math.random,
     wake: (endpointIds) => jobs.wake(endpointIds),
+    attempted: (outcome, durationMs) => watched?.attempted(outcome, durationMs),
     ...(deps.scheduleSeconds === undefined ? {} : { scheduleSeconds: deps.scheduleSeconds }),
   });
+  const watched = deps.metrics && watchWebhooks(deps.metrics, contextOf('metrics.read'), lanes.inFlight);
   const jobs = startLaneJobs(queues, lanes.run, deps.log);
   const repeating: readonly Repeating[] = [
     startDispatcher(contextOf('outbox.dispatch'), jobs.wake),
-    startSweeper(contextOf('webhook.sweep'), jobs.wake),
+    startSweeper(contextOf('webhook.sweep'), jobs.wake, deps.dueAgeLimitSeconds),
+    startRedriver(contextOf('webhook.redrive')),
+    ...startMailing(config, contextOf('alert.mail'), deps),
     startVerifier(contextOf('endpoint.verify'), {
       environment,
       sealingKeys,
@@ -133,6 +148,14 @@ async function startWorkers(config: WorkersSettings, deps: WorkersDependencies):
       await database.close();
     },
   };
+}
+
+function startMailing(config: WorkersSettings, ctx: Context, deps: WorkersDependencies): readonly Repeating[] {
+  const { SMTP_URL: smtpUrl, ALERT_MAIL_FROM: from = '', ALERT_MAIL_TO: to = [] } = config;
+  if (smtpUrl === undefined || to.length === 0) return [];
+  return [
+    startMailer(ctx, { smtpUrl, from, to, ...(deps.mailEveryMs === undefined ? {} : { everyMs: deps.mailEveryMs }) }),
+  ];
 }
 
 /** Each kind of job acts under its own name in the audit log. */

@@ -6,8 +6,9 @@ import { buildWorkers } from './build-workers.ts';
 /** COMPOSITION ROOT of the worker process. */
 runProcess('workers', async ({ log }) => {
   const config = readWorkersConfig();
-  const served = await serveMetrics(createMetrics('workers'), config, log);
-  const workers = buildWorkers(config, { log });
+  const metrics = createMetrics('workers');
+  const served = await serveMetrics(metrics, config, log);
+  const workers = buildWorkers(config, { log, metrics });
   await workers.start();
   return {
     async close() {

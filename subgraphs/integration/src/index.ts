@@ -2,6 +2,7 @@ import type { Subgraph } from '@bridgework/kernel/subgraph';
 import { serveControl } from './control/serve-control.ts';
 import { resolvers } from './resolvers.ts';
 
+export { claimUnmailedAlerts, finishMail, type UnmailedAlert } from './alerts/mail-alerts.ts';
 export type { AuditEntry } from './audit/find-audit-entries.ts';
 export {
   type Batch,
@@ -12,6 +13,7 @@ export {
 } from './deliveries/claim-batch.ts';
 export { payloadOf, type StoredEvent } from './deliveries/event-payload.ts';
 export { type FanOut, fanOutEvents } from './deliveries/fan-out-events.ts';
+export { type DeliveryHealth, readDeliveryHealth } from './deliveries/read-delivery-health.ts';
 export {
   type AttemptResult,
   type BreakerChange,
@@ -21,6 +23,7 @@ export {
 } from './deliveries/settle-deliveries.ts';
 export { type Payload, SECRET_PREFIX, signatureOf, signPayload } from './deliveries/signed-payload.ts';
 export { sweepDeliveries } from './deliveries/sweep-deliveries.ts';
+export { raiseDueAge, raiseRecoveries } from './deliveries/troubles.ts';
 export type { DocumentSet, PersistedDocument } from './documents/document-set.ts';
 export { documentIdOf, type Manifest, type ManifestEntry, parseManifest } from './documents/manifest.ts';
 export type { Registration } from './documents/register-document-set.ts';
@@ -32,6 +35,7 @@ export {
 } from './endpoints/verify-endpoint.ts';
 export { type Analysis, type DocumentFault, type Examination, examineDocument } from './graph-analysis.ts';
 export type { Integration } from './integrations/integration.ts';
+export { continueRedrive } from './redrives/continue-redrive.ts';
 export type { IssuedToken } from './tokens/issue-token.ts';
 export type { IntegrationToken } from './tokens/token.ts';
 

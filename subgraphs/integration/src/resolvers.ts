@@ -51,6 +51,8 @@ import { registerIntegration } from './integrations/register-integration.ts';
 import { submitIntegration } from './integrations/submit-integration.ts';
 import { updateIntegration } from './integrations/update-integration.ts';
 import { auditingShape } from './manager-step.ts';
+import { cancelRedrive, findRedrives } from './redrives/find-redrives.ts';
+import { replayDeliveries } from './redrives/replay-deliveries.ts';
 import { resolveAppointment, resolveImagingReference, resolveIntegration, resolveOwn } from './references.ts';
 import { approveScope, rejectScope } from './scopes/decide-scope.ts';
 import { requestScope } from './scopes/request-scope.ts';
@@ -95,6 +97,7 @@ export const resolvers: Resolvers = {
     deadLetters: call(findDeadLetters),
     alerts: call(findAlerts),
     systemHealth: call(describeHealth),
+    redrives: call(findRedrives),
   },
   Mutation: {
     registerIntegration: step('integration.register', 'integration', registerIntegration),
@@ -128,6 +131,8 @@ export const resolvers: Resolvers = {
     pauseWebhookEndpoint: step('webhook_endpoint.pause', 'webhook_endpoint', pauseWebhookEndpoint),
     resumeWebhookEndpoint: step('webhook_endpoint.resume', 'webhook_endpoint', resumeWebhookEndpoint),
     deleteWebhookEndpoint: step('webhook_endpoint.delete', 'webhook_endpoint', deleteWebhookEndpoint),
+    replayDeliveries: step('webhook.redrive', 'redrive', replayDeliveries),
+    cancelRedrive: step('webhook.cancel_redrive', 'redrive', cancelRedrive),
     sendTestEvent: step('webhook_endpoint.test', 'delivery', sendTestEvent),
     createOwnWebhookEndpoint: step('webhook_endpoint.create', 'webhook_endpoint', createOwnWebhookEndpoint),
     updateOwnWebhookEndpoint: step('webhook_endpoint.update', 'webhook_endpoint', updateOwnWebhookEndpoint),

@@ -234,6 +234,7 @@ export const webhookEndpoints = integration.table('webhook_endpoints', {
   verificationGivenUpAt: instant(),
   urlSetBy: text(),
   approvedBy: text(),
+  troubledSince: instant(),
   skipBefore: instant(),
   skipDecidedAt: instant(),
   breakerState: text({ enum: ['CLOSED', 'OPEN', 'HALF_OPEN'] })
@@ -333,4 +334,28 @@ export const alerts = integration.table('alerts', {
   notifiedAt: instant(),
   acknowledgedAt: instant(),
   acknowledgedBy: text(),
+});
+
+export const redrives = integration.table('redrives', {
+  key: key(),
+  id: publicId('rdr'),
+  integrationKey: bigint({ mode: 'number' }),
+  endpointKey: bigint({ mode: 'number' }),
+  eventType: text(),
+  createdFrom: instant(),
+  createdTo: instant(),
+  includeDelivered: boolean().notNull().default(false),
+  deliveryIds: text().array(),
+  perSecond: integer().notNull().default(500),
+  status: text({ enum: ['RUNNING', 'DONE', 'CANCELLED'] })
+    .notNull()
+    .default('RUNNING'),
+  matchedCount: bigint({ mode: 'number' }).notNull(),
+  replayedCount: bigint({ mode: 'number' }).notNull().default(0),
+  doneUntilKey: bigint({ mode: 'number' }).notNull().default(0),
+  lastKey: bigint({ mode: 'number' }).notNull(),
+  requestedBy: text().notNull(),
+  createdAt: createdAt(),
+  updatedAt: createdAt(),
+  finishedAt: instant(),
 });

@@ -20,6 +20,8 @@ import { isSuccess, isUnreachable, judge, nameOutcome } from './verdict.ts';
 export interface Lanes {
   /** Works for at most a second. True when more is due now. */
   run(endpointId: string): Promise<boolean>;
+  /** Requests that wait for an answer. */
+  inFlight(): number;
   /** Starts nothing new, waits for what is on the way and writes it down. */
   close(): Promise<void>;
 }
@@ -34,6 +36,8 @@ export interface LaneOptions {
   /** Called when an answer came after the lane had given its slot back: there may be room to send more. */
   readonly wake: (endpointIds: readonly string[]) => void;
   readonly random: () => number;
+  /** Told of each attempt once it is known what came of it. */
+  readonly attempted: (outcome: string, durationMs: number) => void;
   /** Used where an endpoint has none of its own. */
   readonly scheduleSeconds?: readonly number[];
 }
@@ -120,6 +124,7 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
       responsePrefix,
       verdict,
     };
+    options.attempted(attempt.outcome, durationMs);
     await options.settler.settle(attempt);
     ctx.log.debug(
       { delivery: delivery.id, endpoint: batch.endpoint.id, outcome: attempt.outcome },
@@ -147,6 +152,7 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
 
   return {
     run,
+    inFlight: () => sending.size,
     async close() {
       closing = true;
       await Promise.all(sending);

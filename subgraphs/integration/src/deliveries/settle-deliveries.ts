@@ -2,6 +2,7 @@ import { recordAudit } from '@bridgework/kernel/audit';
 import type { Context } from '@bridgework/kernel/context';
 import type { Tx } from '@bridgework/kernel/database';
 import { sql } from 'drizzle-orm';
+import { raiseTroubles, type Symptom, troublesOf } from './troubles.ts';
 
 /** What came of one attempt and what follows. */
 export interface AttemptResult {
@@ -54,7 +55,8 @@ export async function settleDeliveries(ctx: Context, settlement: Settlement): Pr
     await lockEndpoints(tx, [...gone, ...settlement.breakers]);
     const settled = await writeAttempts(tx, settlement.attempts);
     await release(tx, settlement.releases);
-    for (const change of settlement.breakers) await writeBreaker(tx, change);
+    const opened: Symptom[] = [];
+    for (const change of settlement.breakers) opened.push(...(await writeBreaker(tx, change)));
     await Promise.all(
       settled
         .filter(({ state }) => state !== 'PENDING')
@@ -74,12 +76,23 @@ export async function settleDeliveries(ctx: Context, settlement: Settlement): Pr
       ctx,
       new Set(settled.filter((row) => row.dead_reason === 'gone').map((row) => row.endpoint_key)),
     );
+    await raiseTroubles(tx, troublesOf([...settled.map(symptomOf), ...opened]));
     return settled.length;
   });
 }
 
+const symptomOf = (row: SettledRow): Symptom => ({
+  kind: 'attempt',
+  endpointId: row.endpoint_id,
+  state: row.state,
+  attempts: row.attempts,
+  deadReason: row.dead_reason,
+});
+
 interface SettledRow extends Record<string, unknown> {
   readonly id: string;
+  readonly endpoint_id: string;
+  readonly attempts: number;
   readonly endpoint_key: string;
   readonly integration_id: string;
   readonly state: 'PENDING' | 'DELIVERED' | 'DEAD';
@@ -118,7 +131,7 @@ async function writeAttempts(tx: Tx, attempts: readonly AttemptResult[]): Promis
         r."durationMs", r.outcome, r."httpStatus", r."responsePrefix"
       from settled s join result r on r."deliveryKey" = s.key
     )
-    select s.id, s.endpoint_key, s.state, s.dead_reason, i.id as integration_id
+    select s.id, s.endpoint_key, s.state, s.dead_reason, s.attempts, e.id as endpoint_id, i.id as integration_id
     from settled s
     join integration.webhook_endpoints e on e.key = s.endpoint_key
     join integration.integrations i on i.key = e.integration_key
@@ -145,15 +158,17 @@ async function lockEndpoints(tx: Tx, of: readonly { readonly endpointKey: number
   `);
 }
 
-async function writeBreaker(tx: Tx, change: BreakerChange): Promise<void> {
+async function writeBreaker(tx: Tx, change: BreakerChange): Promise<readonly Symptom[]> {
   const state = { closed: 'CLOSED', open: 'OPEN', 'half-open': 'HALF_OPEN' }[change.state];
-  await tx.execute(sql`
+  const [row] = await tx.execute<{ id: string }>(sql`
     update integration.webhook_endpoints
     set breaker_state = ${state}, breaker_openings = ${change.opens}, breaker_probe_successes = ${change.probes},
       breaker_opened_at = case ${state} when 'OPEN' then clock_timestamp() when 'CLOSED' then null else breaker_opened_at end,
       breaker_retry_at = case ${state} when 'OPEN' then clock_timestamp() + make_interval(secs => ${change.waitMs / 1000}) end
     where key = ${change.endpointKey}
+    returning id
   `);
+  return row === undefined ? [] : [{ kind: 'breaker', endpointId: row.id, state: change.state }];
 }
 
 /** 410 says that nobody lives there any more: nothing is sent until a manager looks at it. */
