@@ -4,7 +4,7 @@ import type { Authenticate } from './authenticate.ts';
 import type { Generation } from './control/generation.ts';
 import type { Registry } from './control/registry.ts';
 import type { RequestScope } from './graph/execute.ts';
-import type { Quota, QuotaState } from './quota.ts';
+import { type AllowanceState, exceeded, type Quota } from './quota/quota.ts';
 
 const DEADLINE_MS = 5000;
 /** Bodies that need more than {@link ORDINARY_BODY_BYTES}: imports and document sets. */
@@ -28,10 +28,10 @@ export function createAdmitRequest(
   quota: Quota,
 ): AdmitRequest {
   const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>();
-  const quotas = new WeakMap<FastifyRequest, QuotaState>();
+  const quotas = new WeakMap<FastifyRequest, readonly AllowanceState[]>();
   app.addHook('onSend', async (request, reply) => {
-    const state = quotas.get(request);
-    if (state !== undefined) reply.headers(quotaHeaders(state));
+    const states = quotas.get(request);
+    if (states !== undefined) reply.headers(quotaHeaders(states));
   });
   app.addHook('onResponse', async (request) => clearTimeout(timers.get(request)));
   return async (request) => {
@@ -44,8 +44,10 @@ export function createAdmitRequest(
     }
     const { authorization } = request.headers;
     const identity = await authenticate({ requestId: request.id, authorization, address: request.ip }, generation);
-    const state = quota.admit(identity.caller);
-    if (state !== undefined) quotas.set(request, state);
+    const states = await quota.admit(identity.caller);
+    if (states.length > 0) quotas.set(request, states);
+    const spent = states.find(({ granted }) => !granted);
+    if (spent !== undefined) throw exceeded(spent);
     const isBulk = Number(request.headers['content-length'] ?? 0) > ORDINARY_BODY_BYTES;
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), isBulk ? BULK_DEADLINE_MS : DEADLINE_MS);
@@ -66,9 +68,11 @@ export function createAdmitRequest(
 }
 
 /** @see draft-ietf-httpapi-ratelimit-headers */
-const quotaHeaders = ({ limit, remaining, resetSeconds }: QuotaState) => ({
-  'ratelimit-policy': `"token";q=${limit};w=60`,
-  ratelimit: `"token";r=${remaining};t=${resetSeconds}`,
+const quotaHeaders = (states: readonly AllowanceState[]) => ({
+  'ratelimit-policy': states.map(({ allowance, limit }) => `"${allowance}";q=${limit};w=60`).join(', '),
+  ratelimit: states
+    .map(({ allowance, remaining, resetSeconds }) => `"${allowance}";r=${remaining};t=${resetSeconds}`)
+    .join(', '),
 });
 
 /** What is passed on to the subgraphs is passed on only in its own shape. @see W3C Trace Context, RFC 9110 12.5.4 */

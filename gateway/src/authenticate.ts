@@ -26,7 +26,7 @@ export interface AuthenticateOptions {
   readonly environment: Environment;
   readonly peppers: TokenPeppers;
   readonly verifyManager: (jwt: string) => Promise<UserCaller>;
-  readonly spool: Pick<ReportSpool, 'refused' | 'refusedUnknown'>;
+  readonly spool: Pick<ReportSpool, 'refusedToken'>;
   readonly now: () => Date;
 }
 
@@ -111,15 +111,7 @@ function refuse(
   code: 'INVALID_TOKEN' | 'INTEGRATION_PAUSED' | 'REVIEW_OVERDUE',
   message: string,
 ): DomainError {
-  options.spool.refused({
-    requestId,
-    caller,
-    action: 'request.refuse',
-    entity: 'token',
-    entityId: publicId,
-    code,
-    message,
-  });
+  options.spool.refusedToken({ requestId, code, message, from: { kind: 'token', caller, publicId } });
   return new DomainError(code);
 }
 
@@ -129,6 +121,6 @@ function refuseUnknown(
   code: 'MISSING_TOKEN' | 'INVALID_TOKEN' | 'WRONG_ENVIRONMENT',
   message: string,
 ): never {
-  options.spool.refusedUnknown({ requestId, source: address, code, message });
+  options.spool.refusedToken({ requestId, code, message, from: { kind: 'source', address } });
   throw new DomainError(code);
 }

@@ -4,6 +4,8 @@ import { SUBGRAPH_NAMES, type SubgraphName } from '@bridgework/schema';
 import type { ExecutionPath } from './graph/load-supergraph.ts';
 import type { SubgraphConnection, SubgraphConnections } from './graph/subgraph-pools.ts';
 
+type Allowance = 'token' | 'integration' | 'cost';
+
 /** What the gateway counts. */
 export interface GatewayMetrics {
   /** A request was answered. `route` is the route's pattern, not its path. */
@@ -13,10 +15,19 @@ export interface GatewayMetrics {
   executed(kind: ExecutionKind): void;
   /** By which way of the graph a document was answered; `reference` should be rare. */
   took(path: ExecutionPath): void;
+  /** A partner wanted more than it may have within a minute. */
+  overQuota(allowance: Allowance): void;
+  /** Where requests are counted, and by how many gateways. */
+  watchStore(store: WatchedStore): void;
   /** The same connections, timed. */
   timed(connections: SubgraphConnections): SubgraphConnections;
   /** The generation by which requests are judged, its age, and whether the registry answers. */
   watchRegistry(registry: WatchedRegistry, now: () => Date): void;
+}
+
+interface WatchedStore {
+  isUsable(): boolean;
+  gateways(): number;
 }
 
 interface WatchedRegistry {
@@ -38,6 +49,7 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
   });
   const refusals = metrics.counter('bridgework_refused_requests_total', 'Requests refused, by code.', ['code']);
   const executions = metrics.counter('bridgework_executions_total', 'Documents executed, by how they came.', ['kind']);
+  const overQuotas = metrics.counter('bridgework_quota_exceeded_total', 'Requests beyond an allowance.', ['allowance']);
   const calls = metrics.histogram('bridgework_subgraph_call_duration_seconds', 'Calls of subgraphs.', {
     labels: ['subgraph', 'outcome'],
     buckets: DURATION_BUCKETS_S,
@@ -64,6 +76,13 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     refused: (code) => refusals.inc({ code }),
     executed: (kind) => executions.inc({ kind }),
     took: (path) => paths.inc({ path }),
+    overQuota: (allowance) => overQuotas.inc({ allowance }),
+    watchStore(store) {
+      metrics.gauge('bridgework_quota_store_up', 'Counting is shared: 1, or each gateway grants its share: 0.', () => {
+        return store.isUsable() ? 1 : 0;
+      });
+      metrics.gauge('bridgework_gateways', 'Gateways that share the store.', store.gateways);
+    },
     timed(connections) {
       const entries = SUBGRAPH_NAMES.map((name) => [name, timedOne(name, connections[name])] as const);
       return Object.fromEntries(entries) as Record<SubgraphName, SubgraphConnection>;

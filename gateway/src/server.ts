@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { addressSetting, type GatewayConfig } from '@bridgework/kernel/config';
 import { readContract } from '@bridgework/kernel/contract-files';
+import { hearNews } from '@bridgework/kernel/control-news';
 import { readTokenPeppers } from '@bridgework/kernel/integration-token';
 import type { Logger } from '@bridgework/kernel/logger';
 import { createMetrics, type Metrics } from '@bridgework/kernel/metrics';
@@ -34,9 +35,11 @@ import { createCallSigner } from './graph/sign-calls.ts';
 import { shareFlights } from './graph/single-flight.ts';
 import { connectSubgraph, connectSubgraphs } from './graph/subgraph-pools.ts';
 import { createSubgraphCall } from './graph/subgraph-source.ts';
+import { registerGraphiql } from './graphiql/register-graphiql.ts';
 import { createGatewayMetrics, type GatewayMetrics } from './metrics.ts';
 import { createAuthorizeOperation, createCallOperation, readProductOperations } from './operations.ts';
-import { createQuota, type QuotaLimits } from './quota.ts';
+import { createQuota, type QuotaLimits } from './quota/quota.ts';
+import { openSharedStore, type SharedStore } from './quota/shared-store.ts';
 import { registerRest } from './rest/register-routes.ts';
 import type { GatewayServices } from './services.ts';
 import { createVerifyManager } from './verify-manager.ts';
@@ -66,19 +69,25 @@ export interface Gateway {
 export async function buildGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
   const { log, now } = deps;
   const metrics = createGatewayMetrics(deps.metrics ?? createMetrics('gateway'));
+  const gatewayId = `gw_${randomBytes(8).toString('hex')}`;
   const { graph, supergraph, cost, connections } = await loadGraph(config, deps, metrics);
   const prepareDocument = createPrepareDocument(graph, supergraph);
   const operations = readProductOperations(prepareDocument);
   const { registry, spool, release } = followControl(config, deps, {
+    gatewayId,
     prepareDocument,
     forgetPlan: supergraph.forgetPlan,
     metrics,
   });
   metrics.watchRegistry(registry, now);
-  const quota = createQuota(quotaLimits(config), now);
-  const rules = { schema: supergraph.schema, cost, mayWrite: () => registry.state() === 'live', quota };
-  const run = createRunDocument({ rules, execute: createExecute(shareFlights(supergraph.run), log), spool, metrics });
-  const adHoc = await startAdHoc({ supergraph, graph, rules, environment: config.CLINIC_ENV, spool, metrics, log });
+  const store = openStore(config, deps, gatewayId);
+  if (store !== undefined) metrics.watchStore(store);
+  const quota = createQuota({ limits: quotaLimits(config), store, metrics });
+  const rules = { schema: supergraph.schema, cost, mayWrite: () => registry.state() === 'live' };
+  const execute = createExecute(shareFlights(supergraph.run), log);
+  const run = createRunDocument({ rules, execute, quota, spool, metrics });
+  const environment = config.CLINIC_ENV;
+  const adHoc = await startAdHoc({ supergraph, graph, rules, quota, environment, spool, metrics, log });
 
   const app = buildApp(config, registry, { log, metrics });
   const admit = createAdmitRequest(app, registry, authenticateBy(config, spool, now), quota);
@@ -91,6 +100,7 @@ export async function buildGateway(config: GatewayConfig, deps: GatewayDeps): Pr
     callOperation: createCallOperation(operations, run),
     reportRefusal: spool.refused,
   };
+  registerGraphiql(app, config, log);
   registerDocumentRoutes(app, { admit, run, adHoc, spool, log });
   await registerRest(app, services);
   return {
@@ -101,6 +111,7 @@ export async function buildGateway(config: GatewayConfig, deps: GatewayDeps): Pr
       await app.close();
       await adHoc.stop();
       await release();
+      await store?.close();
       await supergraph.stop();
       await Promise.all(Object.values(connections).map((connection) => connection.close()));
     },
@@ -140,9 +151,15 @@ function subgraphNamed(name: string): SubgraphName {
 function followControl(
   config: GatewayConfig,
   { log, now }: GatewayDeps,
-  { metrics, ...documents }: Pick<RegistryOptions, 'prepareDocument' | 'forgetPlan'> & { metrics: GatewayMetrics },
+  {
+    metrics,
+    gatewayId,
+    ...documents
+  }: Pick<RegistryOptions, 'prepareDocument' | 'forgetPlan'> & {
+    readonly metrics: GatewayMetrics;
+    readonly gatewayId: string;
+  },
 ) {
-  const gatewayId = `gw_${randomBytes(8).toString('hex')}`;
   const connection = connectSubgraph(config.INTEGRATION_URL);
   const signingKey = readSigningKey(config.CALLER_SIGNING_KEY);
   const client = createRegistryClient({ connection, signingKey, gatewayId, now });
@@ -153,6 +170,7 @@ function followControl(
     publicKeys: readPublicKeys(config.REGISTRY_PUBLIC_KEY),
     environment: config.CLINIC_ENV,
     ...documents,
+    ...newsFrom(config, log),
     spool,
     now,
     log,
@@ -164,6 +182,19 @@ function followControl(
   };
   return { registry, spool, release };
 }
+
+const newsFrom = ({ REDIS_URL: redisUrl, CLINIC_ENV: environment }: GatewayConfig, log: Logger) =>
+  redisUrl === undefined
+    ? {}
+    : {
+        hearNews: (onNews: (generation: number | undefined) => void) =>
+          hearNews({ redisUrl, environment, log }, onNews),
+      };
+
+const openStore = (config: GatewayConfig, { log, now }: GatewayDeps, gatewayId: string): SharedStore | undefined =>
+  config.REDIS_URL === undefined
+    ? undefined
+    : openSharedStore({ url: config.REDIS_URL, environment: config.CLINIC_ENV, gatewayId, now, log });
 
 const quotaLimits = (config: GatewayConfig): QuotaLimits => ({
   requestsPerToken: config.TOKEN_REQUESTS_PER_MINUTE,

@@ -87,6 +87,7 @@ const subgraphHostSettings = z.object({
   REGISTRY_SIGNING_KEY: keyed,
   SECRETS_KEY: keyed,
   TOKEN_PEPPER: keyed,
+  REDIS_URL: z.url().optional(),
   SINGLE_MANAGER: flag.default(false),
 });
 

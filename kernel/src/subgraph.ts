@@ -25,6 +25,8 @@ export interface SubgraphRuntime {
   readonly log: Logger;
   readonly now: () => Date;
   readonly secrets: IntegrationSecrets;
+  /** Where gateways are told to look again; undefined when there is only the stream. */
+  readonly redisUrl?: string | undefined;
 }
 
 export interface RunningSubgraph {

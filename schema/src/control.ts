@@ -7,7 +7,8 @@ import { ENVIRONMENTS, SCOPE_NAMES, type Scope } from './scopes.ts';
  * `GET /control/stream` answers newline-delimited JSON for as long as the gateway stays: a {@link SignedSnapshot} at
  * once and after every change, a heartbeat every two seconds. A snapshot is whole, so a gateway that missed one misses
  * nothing. It names documents by hash; `POST /control/documents` gives the texts, which prove themselves by their hash.
- * `POST /control/report` takes what the gateways have seen.
+ * `POST /control/report` takes what the gateways have seen. `POST /control/look` is the stream's backstop: a gateway asks
+ * it twice a second, and as soon as Redis says that it is worth asking.
  */
 const scope = z.enum(SCOPE_NAMES as [Scope, ...Scope[]]);
 
@@ -68,6 +69,11 @@ export type ControlLine = z.infer<typeof ControlLine>;
 export const DocumentTextsRequest = z.object({ ids: z.array(z.string()).max(500) });
 export const DocumentTexts = z.object({ documents: z.array(z.object({ id: z.string(), text: z.string() })) });
 export type DocumentTexts = z.infer<typeof DocumentTexts>;
+
+/** `POST /control/look`: is there something newer than what the gateway holds? */
+export const ControlLook = z.object({ generation: z.int() });
+export const ControlLooked = z.object({ snapshot: SignedSnapshot.nullable() });
+export type ControlLooked = z.infer<typeof ControlLooked>;
 
 /** A batch is applied once, whoever sends it again. */
 export const ControlReport = z.object({

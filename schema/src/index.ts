@@ -2,6 +2,7 @@ export * from './authorization/analyse-document.ts';
 export * from './authorization/cost.ts';
 export * from './authorization/extract-requirements.ts';
 export * from './authorization/measure-document.ts';
+export * from './authorization/page-size.ts';
 export * from './authorization/requirements.ts';
 export * from './control.ts';
 export * from './event-samples.ts';

@@ -5,6 +5,7 @@ import { readContract } from '@bridgework/kernel/contract-files';
 import type { ControlSnapshot } from '@bridgework/schema';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { HELD, releaseHeld } from './support/clinic-data.ts';
 import { codeOf, type Partner, startGateway, type TestGateway } from './support/start-gateway.ts';
 
 const LOW_STOCK = readContract('operations/examples/low-stock.graphql');
@@ -89,6 +90,40 @@ describe('a snapshot is not taken', () => {
     await stillServes();
     expect((await readiness()).generation).toBe(clinic.registry.generation);
   });
+});
+
+test('a change that the stream lost is in force within a second', async () => {
+  partner.tokenEntry.status = 'REVOKED';
+  clinic.registry.generation += 1;
+  await eventually(async () => (await read()).status === 401, { withinMs: 1000 });
+});
+
+test('a registry that went back in time is believed neither before nor after a restart', async () => {
+  const kept = clinic.registry.generation;
+  const path = join(clinic.config.DATA_DIR, 'gateway', 'last-good-snapshot.json');
+  await eventually(async () => (await readFile(path, 'utf8')).includes(lowStock));
+  partner.tokenEntry.scopes = [];
+  clinic.registry.generation -= 1;
+  const gateway = await clinic.restart();
+  await gateway.ready();
+  expect(await readiness()).toMatchObject({ generation: kept, registry: 'stale', writes: false });
+  expect((await read()).status).toBe(200);
+  expect(await codeOf(await write())).toEqual([503, 'TEMPORARILY_UNAVAILABLE']);
+  clinic.registry.generation = kept + 1;
+  clinic.registry.send(clinic.registry.sign(snapshot()));
+  await eventually(async () => (await readiness()).registry === 'live');
+  expect((await read()).status).toBe(403);
+});
+
+test('a request under way ends as it began, although its token and its document have ended', async () => {
+  const underWay = clinic.post({ documentId: lowStock, variables: { first: HELD } }, partner.token);
+  await eventually(() => clinic.subgraphs.inventory.calls.length === 1);
+  partner.tokenEntry.status = 'REVOKED';
+  for (const entry of clinic.registry.state.documents) entry.status = 'RETIRED';
+  await clinic.settle();
+  expect((await read()).status).toBe(401);
+  releaseHeld();
+  expect((await underWay).status).toBe(200);
 });
 
 describe('while the registry is away', () => {

@@ -109,6 +109,33 @@ test('a flood of bad tokens becomes one entry at once and one sum', async () => 
   await clinic.settle();
 });
 
+test('a flood of tokens that were good once becomes one entry at once and one sum for each', async () => {
+  const paused = clinic.addPartner(['read:inventory']);
+  paused.integration.status = 'PAUSED';
+  const known = [
+    clinic.addPartner(['read:inventory'], { status: 'REVOKED' }),
+    clinic.addPartner(['read:inventory'], { expires_at: '2020-01-01T00:00:00.000Z' }),
+    paused,
+  ];
+  await clinic.settle();
+  await Promise.all(Array.from({ length: 300 }, (_, i) => call(known[i % 3]?.token)));
+  const entriesOf = ({ tokenEntry }: Partner) => refusals().filter(({ actor }) => actor === `token ${tokenEntry.id}`);
+  await eventually(() => known.every((partner) => entriesOf(partner).length > 0));
+  await clinic.restart();
+  for (const partner of known) {
+    const entries = entriesOf(partner);
+    // Two in the minute they began in, and two more if the next one began meanwhile.
+    expect(entries.length).toBeLessThanOrEqual(4);
+    expect(entries.reduce((total, { count }) => total + count, 0)).toBe(100);
+    expect(entries[0]).toMatchObject({
+      integration_id: partner.integrationId,
+      entity_id: partner.tokenEntry.public_id,
+      action: 'request.refuse',
+    });
+  }
+  await clinic.settle();
+});
+
 describe('a sign-in of the clinic', () => {
   const ask = async (token: string) => codeOf(await clinic.post({ query: '{ me { name } }' }, token));
 

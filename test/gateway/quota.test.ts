@@ -17,8 +17,10 @@ test('a token that asks too often is told when to come back, and its neighbour i
   const answers = [];
   for (let time = 0; time < 6; time += 1) answers.push(await ask(eager.token));
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 429]);
-  expect(answers[0]?.headers.get('ratelimit-policy')).toBe('"token";q=5;w=60');
-  expect(answers[4]?.headers.get('ratelimit')).toMatch(/^"token";r=0;t=\d+$/);
+  expect(answers[0]?.headers.get('ratelimit-policy')).toBe('"token";q=5;w=60, "integration";q=100000;w=60');
+  expect(answers[4]?.headers.get('ratelimit')).toMatch(/^"token";r=0;t=\d+, "integration";r=99995;t=\d+$/);
+  // Whoever is refused is told the same.
+  expect(answers[5]?.headers.get('ratelimit')).toMatch(/^"token";r=0;t=\d+, /);
   expect(Number(answers[5]?.headers.get('retry-after'))).toBeGreaterThan(0);
   expect((await ask(calm.token)).status).toBe(200);
   const rest = await clinic.get('/api/v1/inventory/low-stock', eager.token);

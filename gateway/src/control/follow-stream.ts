@@ -14,19 +14,24 @@ const RETRY_MS = 100;
 const LOG_MS = 30_000;
 
 export interface StreamEvents {
-  /** False when the snapshot is not to be believed; the stream is then given up. */
-  snapshot(signed: SignedSnapshot): boolean;
+  /** What is refused is not to be believed, and the stream is given up; what is older says nothing about now. */
+  snapshot(signed: SignedSnapshot): Taken;
   live(isLive: boolean): void;
+}
+
+export type Taken = 'taken' | 'older' | 'refused';
+
+/** The stream, as long as it is followed. */
+export interface Stream {
+  /** Opens the stream anew, because this connection may be dead without a word. */
+  renew(): void;
+  close(): Promise<void>;
 }
 
 type Ending = 'renewed' | 'broken';
 
 /** Holds one control stream open for as long as the gateway lives. */
-export function followStream(
-  client: RegistryClient,
-  events: StreamEvents,
-  { log }: { readonly log: Logger },
-): { close(): Promise<void> } {
+export function followStream(client: RegistryClient, events: StreamEvents, { log }: { readonly log: Logger }): Stream {
   const stopped = new AbortController();
   let loggedAt = Number.NEGATIVE_INFINITY;
   const logBreak = (error: unknown) => {
@@ -34,9 +39,12 @@ export function followStream(
     loggedAt = performance.now();
     log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'control_stream.broken');
   };
+  let renew = () => {};
   const follow = async () => {
     while (!stopped.signal.aborted) {
-      const ending = await followOnce(client, events, stopped.signal).catch((error: unknown): Ending => {
+      const ending = await followOnce(client, events, stopped.signal, (cut) => {
+        renew = cut;
+      }).catch((error: unknown): Ending => {
         logBreak(error);
         return 'broken';
       });
@@ -47,6 +55,7 @@ export function followStream(
   };
   const following = follow();
   return {
+    renew: () => renew(),
     async close() {
       stopped.abort();
       await following;
@@ -54,15 +63,22 @@ export function followStream(
   };
 }
 
-async function followOnce(client: RegistryClient, events: StreamEvents, stopped: AbortSignal): Promise<Ending> {
+async function followOnce(
+  client: RegistryClient,
+  events: StreamEvents,
+  stopped: AbortSignal,
+  renewable: (renew: () => void) => void,
+): Promise<Ending> {
   const connection = new AbortController();
   const abort = () => connection.abort();
   let renewed = false;
   let silence = setTimeout(abort, SILENCE_MS);
-  const renewal = setTimeout(() => {
+  const renew = () => {
     renewed = true;
     abort();
-  }, RENEW_MS);
+  };
+  const renewal = setTimeout(renew, RENEW_MS);
+  renewable(renew);
   stopped.addEventListener('abort', abort, { once: true });
   try {
     for await (const line of readLines(await client.openStream(connection.signal))) {
@@ -70,8 +86,9 @@ async function followOnce(client: RegistryClient, events: StreamEvents, stopped:
       silence = setTimeout(abort, SILENCE_MS);
       const parsed = ControlLine.parse(parseJson(line));
       if ('heartbeat' in parsed) continue;
-      if (!events.snapshot(parsed)) return 'broken';
-      events.live(true);
+      const taken = events.snapshot(parsed);
+      if (taken === 'refused') return 'broken';
+      if (taken === 'taken') events.live(true);
     }
     return 'broken';
   } catch (error) {

@@ -1,9 +1,12 @@
 import type { Readable } from 'node:stream';
 import type { GatewayCaller } from '@bridgework/kernel/context';
 import { CALLER_HEADER, type CallerSigningKey, signCaller } from '@bridgework/kernel/signed-caller';
-import { type ControlReport, DocumentTexts } from '@bridgework/schema';
-import type { SubgraphConnection } from '../graph/subgraph-pools.ts';
+import { ControlLooked, type ControlReport, DocumentTexts, type SignedSnapshot } from '@bridgework/schema';
+import { SUBGRAPH_TIMEOUT_MS, type SubgraphConnection } from '../graph/subgraph-pools.ts';
 import { parseJson } from './snapshot.ts';
+
+/** It is asked again half a second later. */
+const LOOK_TIMEOUT_MS = 1000;
 
 /** The registry's control routes, called as this gateway. Every method throws when the registry does not answer well. */
 export interface RegistryClient {
@@ -11,6 +14,8 @@ export interface RegistryClient {
   /** At most 500 ids. */
   documentTexts(ids: readonly string[]): Promise<DocumentTexts['documents']>;
   report(batch: ControlReport): Promise<void>;
+  /** The newest snapshot when it is of a later generation. */
+  newerThan(generation: number): Promise<SignedSnapshot | undefined>;
 }
 
 /** The registry answered, but not with 200. */
@@ -44,7 +49,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
       now: options.now(),
     }),
   });
-  const post = async (path: string, value: unknown) => {
+  const post = async (path: string, value: unknown, timeoutMs = SUBGRAPH_TIMEOUT_MS) => {
     const body = JSON.stringify(value);
     // Its header is good for one use, so it is never sent again as it is.
     const answer = await options.connection.call({
@@ -52,6 +57,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
       path,
       headers: headers(body),
       body,
+      timeoutMs,
       repeatable: false,
     });
     if (answer.status !== 200) throw new RegistryAnswerError(answer.status, `POST ${path}`);
@@ -72,6 +78,10 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
       throw new RegistryAnswerError(stream.status, `GET ${path}`);
     },
     documentTexts: async (ids) => DocumentTexts.parse(await post('/control/documents', { ids })).documents,
+    async newerThan(generation) {
+      const answer = await post('/control/look', { generation }, LOOK_TIMEOUT_MS);
+      return ControlLooked.parse(answer).snapshot ?? undefined;
+    },
     async report(batch) {
       await post('/control/report', batch);
     },

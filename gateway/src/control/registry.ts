@@ -2,7 +2,9 @@ import type { KeyObject } from 'node:crypto';
 import type { Logger } from '@bridgework/kernel/logger';
 import type { ControlSnapshot, Environment, SignedSnapshot } from '@bridgework/schema';
 import type { PrepareDocument } from '../documents/prepare-document.ts';
-import { followStream, type StreamEvents } from './follow-stream.ts';
+import { fetchTexts } from './fetch-texts.ts';
+import { followControl, type HearNews } from './follow-control.ts';
+import type { StreamEvents, Taken } from './follow-stream.ts';
 import { buildGeneration, type Generation } from './generation.ts';
 import type { LastGoodFile } from './last-good.ts';
 import { createReadyDocuments, type ReadyDocuments } from './ready-documents.ts';
@@ -12,7 +14,8 @@ import type { ReportSpool } from './spool.ts';
 
 /** How long a gateway goes on from a snapshot that nobody confirms, counted from its signed issue time. */
 export const MAX_SNAPSHOT_AGE_MS = 15 * 60_000;
-const TEXTS_PER_REQUEST = 500;
+/** The registry signs anew every fifteen seconds; when it does not, what it would say of now is not known. */
+const CONFIRMED_MS = 90_000;
 
 /** `live`: the registry answers. `stale`: it does not, and reads go on from the last good snapshot. `away`: nothing to go on from. */
 export type RegistryState = 'live' | 'stale' | 'away';
@@ -37,6 +40,7 @@ export interface RegistryOptions {
   readonly prepareDocument: PrepareDocument;
   readonly forgetPlan: (id: string) => void;
   readonly spool: Pick<ReportSpool, 'compiled'>;
+  readonly hearNews?: HearNews;
   readonly now: () => Date;
   readonly log: Logger;
 }
@@ -51,20 +55,25 @@ export function followRegistry(options: RegistryOptions): Registry {
   const reported = new Set<string>();
   const first = milestone();
   let held: Held | undefined;
+  /** What an earlier process of this gateway had seen: nothing before it is taken, from wherever it comes. */
+  let floor: ControlSnapshot | undefined;
   let generation: Generation | undefined;
   let live = false;
   let completing: Promise<void> | undefined;
 
   /** Tokens and states take effect at once; documents that are new follow when they are ready. */
-  const take = (signed: SignedSnapshot, origin: 'stream' | 'file'): boolean => {
+  const take = (signed: SignedSnapshot, origin: 'stream' | 'file'): Taken => {
     const { publicKeys, environment } = options;
-    const verdict = judgeSnapshot(signed, { publicKeys, environment, seen: held?.snapshot });
+    const verdict = judgeSnapshot(signed, { publicKeys, environment, seen: held?.snapshot ?? floor });
     if (verdict.kind === 'refused') {
       options.log.error({ reason: verdict.reason, origin }, 'snapshot.refused');
-      // An older one is no forgery: two registries may be asked in turn.
-      return verdict.reason === 'older';
+      // An older one is no forgery: two registries may be asked in turn. But it does not say that nothing has changed.
+      if (verdict.reason !== 'older') return 'refused';
+      if (held === undefined) goOnFromFile();
+      return 'older';
     }
-    if (origin === 'file' && isTooOld(verdict.snapshot, options.now())) return false;
+    if (verdict.kind === 'known' && held !== undefined) return 'taken';
+    if (origin === 'file' && isTooOld(verdict.snapshot, options.now())) return 'refused';
     held = { signed, snapshot: verdict.snapshot };
     documents.forgetOthers(held.snapshot);
     forgetReported(reported, held.snapshot);
@@ -72,7 +81,7 @@ export function followRegistry(options: RegistryOptions): Registry {
     completing ??= complete().finally(() => {
       completing = undefined;
     });
-    return true;
+    return 'taken';
   };
 
   const complete = async () => {
@@ -95,9 +104,11 @@ export function followRegistry(options: RegistryOptions): Registry {
     live(isLive) {
       if (live !== isLive) options.log[isLive ? 'info' : 'warn']({}, isLive ? 'registry.found' : 'registry.lost');
       live = isLive;
-      if (!isLive && held === undefined)
-        startFromFile().catch((error) => options.log.error({ err: error }, 'snapshot.unreadable'));
+      if (!isLive && held === undefined) goOnFromFile();
     },
+  };
+  const goOnFromFile = () => {
+    startFromFile().catch((error) => options.log.error({ err: error }, 'snapshot.unreadable'));
   };
   const startFromFile = async () => {
     const kept = await options.lastGood.read();
@@ -108,39 +119,33 @@ export function followRegistry(options: RegistryOptions): Registry {
 
   const state = (): RegistryState => {
     if (generation === undefined) return 'away';
-    if (live) return 'live';
-    return options.now().getTime() - generation.issuedAt.getTime() <= MAX_SNAPSHOT_AGE_MS ? 'stale' : 'away';
+    const ageMs = options.now().getTime() - generation.issuedAt.getTime();
+    if (live && ageMs <= CONFIRMED_MS) return 'live';
+    return ageMs <= MAX_SNAPSHOT_AGE_MS ? 'stale' : 'away';
   };
-  const stream = followStream(options.client, events, options);
+  const following = recallSeen(options).then((seen) => {
+    floor = seen;
+    const newest = (signed: SignedSnapshot) => void take(signed, 'stream');
+    return followControl({ ...options, events, held: () => held?.snapshot.generation, take: newest });
+  });
   return {
     current: () => (state() === 'away' ? undefined : generation),
     state,
     isCompleting: () => completing !== undefined,
     ready: () => first.reached,
     async close() {
-      await stream.close();
+      await (await following).close();
       await completing;
     },
   };
 }
 
-async function fetchTexts(
-  snapshot: ControlSnapshot,
-  documents: ReadyDocuments,
-  options: RegistryOptions,
-): Promise<void> {
-  const missing = documents.missing(snapshot);
-  try {
-    for (let from = 0; from < missing.length; from += TEXTS_PER_REQUEST) {
-      const texts = await options.client.documentTexts(missing.slice(from, from + TEXTS_PER_REQUEST));
-      for (const { id, text } of texts) {
-        if (!documents.takeText(id, text)) options.log.error({ document: id }, 'document_text.refused');
-      }
-    }
-  } catch (error) {
-    // The stream is opened anew every minute, and what is missing then is asked for again.
-    options.log.error({ err: error, missing: missing.length }, 'document_texts.missing');
-  }
+/** The newest snapshot that was kept, when its signature is good; also one that is too old to be gone on from. */
+async function recallSeen(options: RegistryOptions): Promise<ControlSnapshot | undefined> {
+  const kept = await options.lastGood.read();
+  if (kept === undefined) return undefined;
+  const verdict = judgeSnapshot(kept.snapshot, { ...options, seen: undefined });
+  return verdict.kind === 'accepted' ? verdict.snapshot : undefined;
 }
 
 function reportCompiled(

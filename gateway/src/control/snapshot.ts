@@ -6,6 +6,8 @@ export type SnapshotRefusal = 'unknown-key' | 'bad-signature' | 'malformed' | 'w
 
 export type SnapshotVerdict =
   | { readonly kind: 'accepted'; readonly snapshot: ControlSnapshot }
+  /** Of the generation already met, issued no later: it says nothing new, and that the registry is there. */
+  | { readonly kind: 'known'; readonly snapshot: ControlSnapshot }
   | { readonly kind: 'refused'; readonly reason: SnapshotRefusal };
 
 export interface SnapshotRules {
@@ -26,12 +28,12 @@ export function judgeSnapshot(signed: SignedSnapshot, rules: SnapshotRules): Sna
   if (!parsed.success) return refused('malformed');
   const snapshot = parsed.data;
   if (snapshot.environment !== rules.environment) return refused('wrong-environment');
-  return rules.seen !== undefined && isOlder(snapshot, rules.seen) ? refused('older') : { kind: 'accepted', snapshot };
-}
-
-function isOlder(one: Pick<ControlSnapshot, 'generation' | 'issued_at'>, other: typeof one): boolean {
-  if (one.generation !== other.generation) return one.generation < other.generation;
-  return Date.parse(one.issued_at) < Date.parse(other.issued_at);
+  const { seen } = rules;
+  if (seen === undefined || snapshot.generation > seen.generation) return { kind: 'accepted', snapshot };
+  if (snapshot.generation < seen.generation) return refused('older');
+  return Date.parse(snapshot.issued_at) < Date.parse(seen.issued_at)
+    ? { kind: 'known', snapshot }
+    : { kind: 'accepted', snapshot };
 }
 
 export function parseJson(text: string): unknown {

@@ -7,7 +7,7 @@ import type { ControlReport } from '@bridgework/schema';
 import type { GatewayMetrics } from '../metrics.ts';
 import { RegistryAnswerError, type RegistryClient } from './registry-client.ts';
 import type { SpoolFiles } from './spool-files.ts';
-import { createUnknownRefusals, type UnknownRefusal } from './unknown-refusals.ts';
+import { createTokenRefusals, type TokenRefusal } from './token-refusals.ts';
 
 /** A refused request, to be audited by the registry. */
 export interface Refusal {
@@ -29,8 +29,8 @@ export interface Refusal {
  */
 export interface ReportSpool {
   refused(refusal: Refusal): void;
-  /** Summed up per source and minute, so that a flood of bad tokens cannot fill the audit log. */
-  refusedUnknown(refusal: UnknownRefusal): void;
+  /** Summed up per source or token and minute, so that a flood of bad tokens cannot fill the audit log. */
+  refusedToken(refusal: TokenRefusal): void;
   /** `operation` is a document's id or an operation's name. */
   used(use: { readonly integrationId: string; readonly tokenId: string; readonly operation: string }): void;
   compiled(documentId: string, integrationId: string, error: string | null): void;
@@ -56,7 +56,7 @@ const MAX_USES = 20_000;
 const REFUSES_THE_BATCH = new Set([400, 413, 422]);
 
 export function openSpool(options: SpoolOptions): ReportSpool {
-  const unknown = createUnknownRefusals(options.now);
+  const tokens = createTokenRefusals(options.now);
   const waiting: ControlReport[] = [];
   let refusals: Reported[] = [];
   let compiled: ControlReport['compiled'] = [];
@@ -65,7 +65,7 @@ export function openSpool(options: SpoolOptions): ReportSpool {
   let restored = false;
 
   const seal = async (final: boolean) => {
-    refusals.push(...unknown.due(final));
+    refusals.push(...tokens.due(final));
     while (refusals.length > 0 || compiled.length > 0 || uses.size > 0) {
       const batch: ControlReport = {
         batch_id: newId('req'),
@@ -130,9 +130,9 @@ export function openSpool(options: SpoolOptions): ReportSpool {
       if (same === undefined) refusals.push(full ? { ...reported, entity_id: null } : reported);
       else same.count += 1;
     },
-    refusedUnknown(refusal) {
+    refusedToken(refusal) {
       options.metrics.refused(refusal.code);
-      unknown.add(refusal);
+      tokens.add(refusal);
     },
     used({ integrationId, tokenId, operation }) {
       const key = `${tokenId} ${operation}`;

@@ -49,9 +49,14 @@ const matches = (condition: string | undefined, etag: string): boolean =>
   (condition ?? '').split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag);
 
 /** A request that was refused before it ran. */
-export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusal: DomainError): FastifyReply {
+export function sendRefusal(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  refusal: DomainError,
+  { status = ERRORS[refusal.code].status }: { readonly status?: number } = {},
+): FastifyReply {
   const extensions = { ...toExtensions(refusal), requestId: request.id };
-  return send(request, reply, ERRORS[refusal.code].status, [{ message: refusal.message, extensions }]);
+  return send(request, reply, status, [{ message: refusal.message, extensions }]);
 }
 
 function sendErrors(request: FastifyRequest, reply: FastifyReply, errors: readonly GraphQLError[]): FastifyReply {

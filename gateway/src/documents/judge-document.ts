@@ -7,12 +7,13 @@ import {
   type DocumentLimits,
   type DocumentRequirement,
   findExcess,
+  findLargestPage,
   isAllowed,
+  type LargestPage,
   type Scope,
 } from '@bridgework/schema';
 import type { GraphQLSchema } from 'graphql';
 import type { ExecutableDocument } from '../graph/execute.ts';
-import type { Quota } from '../quota.ts';
 import { requireVariables } from './require-variables.ts';
 
 export interface JudgeRules {
@@ -20,12 +21,12 @@ export interface JudgeRules {
   readonly cost: CostModel;
   /** The registry answers: without it a revocation could go unseen, and then nothing is written. */
   readonly mayWrite: () => boolean;
-  readonly quota: Pick<Quota, 'charge'>;
 }
 
 /**
  * Decides about a whole document before any subgraph is called: may this caller run it, with these variables, now?
- * Throws INSUFFICIENT_SCOPE, FORBIDDEN, VALIDATION_FAILED, LIMIT_EXCEEDED, TEMPORARILY_UNAVAILABLE or QUOTA_EXCEEDED.
+ * Answers what it costs. Throws INSUFFICIENT_SCOPE, FORBIDDEN, VALIDATION_FAILED, LIMIT_EXCEEDED or
+ * TEMPORARILY_UNAVAILABLE.
  *
  * @see docs/rules.md#least-privilege
  */
@@ -35,11 +36,12 @@ export function judgeDocument(
   variables: Readonly<Record<string, unknown>>,
   caller: SignedCaller,
   limits: DocumentLimits = DOCUMENT_LIMITS,
-): void {
+): number {
   requirePermission(document.requirement, caller);
   requireVariables(rules.schema, document.document, variables);
   const cost = costOf(rules.schema, rules.cost, document.document, variables);
-  const excess = findExcess({ cost }, limits);
+  const pageSize = largestPageOf(rules, document)(variables);
+  const excess = findExcess({ cost, pageSize }, limits);
   if (excess.length > 0) throw new DomainError('LIMIT_EXCEEDED', { detail: excess.join(' ') });
   if (document.operation === 'mutation' && !rules.mayWrite()) {
     throw new DomainError('TEMPORARILY_UNAVAILABLE', {
@@ -47,7 +49,15 @@ export function judgeDocument(
       retryAfterSeconds: 2,
     });
   }
-  rules.quota.charge(caller, cost);
+  return cost;
+}
+
+const largestPages = new WeakMap<ExecutableDocument, LargestPage>();
+
+function largestPageOf({ schema, cost }: JudgeRules, document: ExecutableDocument): LargestPage {
+  const known = largestPages.get(document) ?? findLargestPage(schema, cost, document.document);
+  largestPages.set(document, known);
+  return known;
 }
 
 /** Throws INSUFFICIENT_SCOPE or FORBIDDEN. */

@@ -48,7 +48,8 @@ export function readDocument(
 ): ExecutableDocument {
   const document = parseDocument(text);
   const { operation } = pickOperation(document, operationName);
-  const excess = asksOnlyForSchema(operation) ? [] : findExcess(measureDocument(document), limits);
+  const { depth, ...size } = measureDocument(document);
+  const excess = findExcess(asksOnlyForSchema(operation) ? size : { depth, ...size }, limits);
   if (excess.length > 0) throw new DomainError('LIMIT_EXCEEDED', { detail: excess.join(' ') });
   const faults = validate(schema, document, undefined, { maxErrors: MAX_FAULTS });
   if (faults.length > 0) throw invalid(faults);
@@ -91,7 +92,7 @@ function parseDocument(text: string): DocumentNode {
   }
 }
 
-/** Introspection as tools write it is deeper than any limit for data, and its size is that of the graph. */
+/** Introspection as tools write it is deeper than any limit for data; graphql-js has a rule of its own for its depth. */
 const asksOnlyForSchema = ({ selectionSet }: OperationDefinitionNode): boolean =>
   selectionSet.selections.every((one) => one.kind === Kind.FIELD && one.name.value.startsWith('__'));
 

@@ -1,16 +1,15 @@
 import { DomainError, type ErrorCode } from '@bridgework/kernel/errors';
 import type { Logger } from '@bridgework/kernel/logger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Admission, type AdmitRequest, ORDINARY_BODY_BYTES } from '../admit-request.ts';
+import type { Admission, AdmitRequest } from '../admit-request.ts';
 import type { ReportSpool } from '../control/spool.ts';
 import { negotiate, sendRefusal, sendResult } from './answer.ts';
+import { answerText } from './answer-text.ts';
+import { MAX_BODY_BYTES, requireSizeFor, requireSizeOf } from './body-limits.ts';
 import { type GraphRequest, readBody, readSearch } from './read-request.ts';
 import { resolveDocument } from './resolve-document.ts';
 import type { AdHoc } from './run-ad-hoc.ts';
 import type { RunDocument } from './run-document.ts';
-
-/** Document sets; for managers alone. */
-const MAX_BODY_BYTES = 1.5 * 1024 * 1024;
 
 export interface DocumentRoutesOptions {
   readonly admit: AdmitRequest;
@@ -23,6 +22,7 @@ export interface DocumentRoutesOptions {
 /** `/graphql` in all its wire forms. Identity comes first, before a byte of the body is read. */
 export function registerDocumentRoutes(app: FastifyInstance, options: DocumentRoutesOptions): void {
   const admissions = new WeakMap<FastifyRequest, Admission>();
+  const sizes = new WeakMap<FastifyRequest, number>();
   const admissionOf = (request: FastifyRequest): Admission => {
     const admission = admissions.get(request);
     if (admission === undefined) throw new Error('The request was not admitted.');
@@ -34,7 +34,8 @@ export function registerDocumentRoutes(app: FastifyInstance, options: DocumentRo
       ['application/json', 'application/graphql-response+json'],
       { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES },
       async (request: FastifyRequest, body: Buffer) => {
-        requireSize(admissionOf(request), body.length);
+        requireSizeFor(admissionOf(request).scope.caller, body.length);
+        sizes.set(request, body.length);
         return parseBody(body);
       },
     );
@@ -42,11 +43,11 @@ export function registerDocumentRoutes(app: FastifyInstance, options: DocumentRo
       const admission = await options.admit(request);
       admissions.set(request, admission);
       if (negotiate(request.headers.accept) === undefined) throw new DomainError('NOT_ACCEPTABLE');
-      requireSize(admission, Number(request.headers['content-length'] ?? 0));
+      requireSizeFor(admission.scope.caller, Number(request.headers['content-length'] ?? 0));
     });
     graph.setErrorHandler((error, request, reply) => answerError(error, request, reply, options.log));
     const answer = (request: FastifyRequest, reply: FastifyReply, read: () => GraphRequest) =>
-      answerRequest(options, admissionOf(request), { request, reply }, read());
+      answerRequest(options, admissionOf(request), { request, reply, bytes: sizes.get(request) ?? 0 }, read());
 
     graph.get('/graphql', (request, reply) => answer(request, reply, () => readSearch(searchOf(request))));
     graph.get<{ Params: { documentId: string } }>('/graphql/:documentId', (request, reply) =>
@@ -77,6 +78,8 @@ function refuseOtherMethods(graph: FastifyInstance, url: string, allowed: readon
 interface Exchange {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
+  /** Of the body. */
+  readonly bytes: number;
 }
 
 async function answerRequest(
@@ -86,39 +89,26 @@ async function answerRequest(
   asked: GraphRequest,
 ): Promise<FastifyReply> {
   const { text, documentId } = asked;
-  if (text !== undefined && admission.adHoc) return answerText(options, admission, exchange, { ...asked, text });
+  if (text !== undefined && admission.adHoc) {
+    return answerText(options.adHoc, admission.scope, exchange, { ...asked, text, bytes: exchange.bytes });
+  }
   const refused = (code: ErrorCode): DomainError =>
     reportRefused(options, admission, documentId, new DomainError(code));
   if (text !== undefined || documentId === undefined) throw refused('PERSISTED_DOCUMENT_REQUIRED');
   return answerDocument(options, admission, exchange, { ...asked, documentId });
 }
 
-async function answerText(
-  { adHoc }: DocumentRoutesOptions,
-  { scope }: Admission,
-  { request, reply }: Exchange,
-  asked: GraphRequest & { text: string },
-): Promise<FastifyReply> {
-  const accept = negotiate(request.headers.accept) ?? 'application/json';
-  const answer = await adHoc.run({ ...asked, method: request.method, accept }, scope);
-  return reply
-    .code(answer.status)
-    .header('content-type', answer.contentType)
-    .header('cache-control', 'no-store')
-    .header('vary', 'Authorization, Accept')
-    .send(answer.body);
-}
-
 async function answerDocument(
   options: DocumentRoutesOptions,
   admission: Admission,
-  { request, reply }: Exchange,
+  { request, reply, bytes }: Exchange,
   asked: GraphRequest & { documentId: string },
 ): Promise<FastifyReply> {
   const { scope, generation } = admission;
   const { document } = resolving(options, admission, asked.documentId, () =>
     resolveDocument(generation, scope.caller, asked.documentId),
   );
+  requireSizeOf(document, bytes);
   if (document.operation === 'mutation' && request.method !== 'POST') {
     reply.header('allow', 'POST');
     throw new DomainError('METHOD_NOT_ALLOWED', { detail: 'A mutation is sent by POST.' });
@@ -162,10 +152,6 @@ function reportRefused(
     message: refusal.message,
   });
   return refusal;
-}
-
-function requireSize({ scope }: Admission, bytes: number): void {
-  if (scope.caller.kind !== 'user' && bytes > ORDINARY_BODY_BYTES) throw new DomainError('PAYLOAD_TOO_LARGE');
 }
 
 function parseBody(body: Buffer): unknown {

@@ -16,12 +16,22 @@ import type { Supergraph } from '../graph/load-supergraph.ts';
 import { reportErrors } from '../graph/report-errors.ts';
 import type { ExecutionContext } from '../graph/subgraph-source.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import type { Quota } from '../quota/quota.ts';
+import { requireSizeOf } from './body-limits.ts';
 import { type JudgeRules, judgeDocument } from './judge-document.ts';
 import { withOneOperation } from './pick-operation.ts';
 import { type Graph, readDocument } from './prepare-document.ts';
 import type { GraphRequest } from './read-request.ts';
 import { rootFieldsOf } from './root-fields.ts';
 import { auditing, type CalledAs, REFUSED_READS, REFUSED_WRITES } from './run-document.ts';
+
+export interface TextRequest extends GraphRequest {
+  readonly text: string;
+  readonly method: string;
+  readonly accept: string;
+  /** Of the body. */
+  readonly bytes: number;
+}
 
 export interface AdHocAnswer {
   readonly status: number;
@@ -32,10 +42,7 @@ export interface AdHocAnswer {
 /** Runs query text: managers, and in the sandbox partners whose integration may. Goes through Apollo Server's pipeline. */
 export interface AdHoc {
   /** Throws GRAPHQL_VALIDATION_FAILED, LIMIT_EXCEEDED, METHOD_NOT_ALLOWED or what {@link judgeDocument} throws. */
-  run(
-    request: GraphRequest & { text: string; method: string; accept: string },
-    scope: RequestScope,
-  ): Promise<AdHocAnswer>;
+  run(request: TextRequest, scope: RequestScope): Promise<AdHocAnswer>;
   stop(): Promise<void>;
 }
 
@@ -43,6 +50,7 @@ export interface AdHocOptions {
   readonly supergraph: Supergraph;
   readonly graph: Graph;
   readonly rules: JudgeRules;
+  readonly quota: Pick<Quota, 'charge'>;
   readonly environment: Environment;
   readonly spool: Pick<ReportSpool, 'refused'>;
   readonly metrics: Pick<GatewayMetrics, 'executed'>;
@@ -53,8 +61,10 @@ export async function startAdHoc(options: AdHocOptions): Promise<AdHoc> {
   const server = createApolloServer(options);
   await server.start();
   return {
-    async run({ text, operationName, variables, method, accept }, scope) {
-      judge(options, text, operationName, variables, method, scope);
+    async run(request, scope) {
+      const { text, operationName, variables, accept } = request;
+      const cost = judge(options, request, scope);
+      await options.quota.charge(scope.caller, cost);
       options.metrics.executed('text');
       const answer = await server.executeHTTPGraphQLRequest({
         httpGraphQLRequest: {
@@ -78,20 +88,18 @@ export async function startAdHoc(options: AdHocOptions): Promise<AdHoc> {
 
 function judge(
   { graph, rules, environment, spool }: AdHocOptions,
-  text: string,
-  operationName: string | undefined,
-  variables: GraphRequest['variables'],
-  method: string,
+  { text, operationName, variables, method, bytes }: TextRequest,
   scope: RequestScope,
-): void {
+): number {
   const limits = scope.caller.kind === 'integration' ? AD_HOC_LIMITS : DOCUMENT_LIMITS;
   const document = readDocument(graph, text, limits, operationName);
+  requireSizeOf(document, bytes);
   if (document.operation === 'mutation' && method !== 'POST') throw new DomainError('METHOD_NOT_ALLOWED');
   if (document.requirement.introspects && environment === 'production') {
     throw new DomainError('FORBIDDEN', { detail: 'The graph does not describe itself in production.' });
   }
   const refusals = document.operation === 'mutation' ? REFUSED_WRITES : REFUSED_READS;
-  auditing(spool, scope, calledAs(document, operationName), refusals, () =>
+  return auditing(spool, scope, calledAs(document, operationName), refusals, () =>
     judgeDocument(rules, document, variables, scope.caller, limits),
   );
 }

@@ -2,6 +2,7 @@ import { DomainError, type ErrorCode } from '@bridgework/kernel/errors';
 import type { Refusal, ReportSpool } from '../control/spool.ts';
 import type { ExecutableDocument, Execute, Executed, RequestScope } from '../graph/execute.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import type { Quota } from '../quota/quota.ts';
 import { type JudgeRules, judgeDocument } from './judge-document.ts';
 
 /**
@@ -15,7 +16,8 @@ export interface CalledAs {
 
 /**
  * The one way to run a document that is known before it is called: persisted queries and REST routes share it. Judges,
- * reports a refusal for audit, counts the use, executes. Throws what {@link judgeDocument} throws.
+ * reports a refusal for audit, counts the use and its cost, executes. Throws what {@link judgeDocument} throws, or
+ * QUOTA_EXCEEDED.
  */
 export type RunDocument = (
   document: ExecutableDocument,
@@ -27,15 +29,18 @@ export type RunDocument = (
 export interface RunDocumentOptions {
   readonly rules: JudgeRules;
   readonly execute: Execute;
+  readonly quota: Pick<Quota, 'charge'>;
   readonly spool: Pick<ReportSpool, 'refused' | 'used'>;
   readonly metrics: Pick<GatewayMetrics, 'executed'>;
 }
 
-export function createRunDocument({ rules, execute, spool, metrics }: RunDocumentOptions): RunDocument {
-  return (document, variables, request, calledAs) => {
+export function createRunDocument(options: RunDocumentOptions): RunDocument {
+  const { rules, execute, quota, spool, metrics } = options;
+  return async (document, variables, request, calledAs) => {
     const refusals = document.operation === 'mutation' ? REFUSED_WRITES : REFUSED_READS;
-    auditing(spool, request, calledAs, refusals, () => judgeDocument(rules, document, variables, request.caller));
     const { caller } = request;
+    const cost = auditing(spool, request, calledAs, refusals, () => judgeDocument(rules, document, variables, caller));
+    await quota.charge(caller, cost);
     if (caller.kind === 'integration') {
       spool.used({ integrationId: caller.integrationId, tokenId: caller.tokenId, operation: calledAs.entityId });
     }
@@ -54,15 +59,15 @@ export const REFUSED_WRITES: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** Runs a judgement; a refusal that is to be audited is reported before it is thrown on. */
-export function auditing(
+export function auditing<Verdict>(
   spool: Pick<ReportSpool, 'refused'>,
   { requestId, caller }: RequestScope,
   calledAs: CalledAs,
   refusals: ReadonlySet<ErrorCode>,
-  judge: () => void,
-): void {
+  judge: () => Verdict,
+): Verdict {
   try {
-    judge();
+    return judge();
   } catch (error) {
     if (error instanceof DomainError && refusals.has(error.code)) {
       const refusal: Refusal = {

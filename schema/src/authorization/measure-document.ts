@@ -18,13 +18,15 @@ export interface DocumentSize {
 export interface DocumentLimits extends DocumentSize {
   /** In units of {@link costOf}. */
   readonly cost: number;
+  /** Entries that a list is asked for at once. */
+  readonly pageSize: number;
 }
 
-/** What a document may be at most. Cost is judged per request, with the actual variables. */
-export const DOCUMENT_LIMITS: DocumentLimits = { depth: 10, aliases: 30, rootFields: 10, cost: 1000 };
+/** What a document may be at most. Cost and page size are judged per request, with the actual variables. */
+export const DOCUMENT_LIMITS: DocumentLimits = { depth: 10, aliases: 30, rootFields: 10, cost: 1000, pageSize: 100 };
 
 /** For partners that may send text in the sandbox. */
-export const AD_HOC_LIMITS: DocumentLimits = { depth: 8, aliases: 15, rootFields: 5, cost: 300 };
+export const AD_HOC_LIMITS: DocumentLimits = { depth: 8, aliases: 15, rootFields: 5, cost: 300, pageSize: 50 };
 
 /**
  * Measures the largest operation of a valid document (fragments do not go round in circles). A fragment is measured once
@@ -85,7 +87,7 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 
 /** What of the document is larger than allowed, one sentence each; empty when nothing is. */
 export function findExcess(size: Partial<DocumentLimits>, limits: DocumentLimits): string[] {
-  return (['depth', 'aliases', 'rootFields', 'cost'] as const).flatMap((measure) => {
+  return (['depth', 'aliases', 'rootFields', 'cost', 'pageSize'] as const).flatMap((measure) => {
     const value = size[measure];
     return value !== undefined && value > limits[measure]
       ? [`${NAMES[measure]} is ${value}; at most ${limits[measure]} is allowed.`]
@@ -98,4 +100,5 @@ const NAMES = {
   aliases: 'The number of aliases',
   rootFields: 'The number of root fields',
   cost: 'The cost',
+  pageSize: 'The number of entries asked for at once',
 } as const;

@@ -96,7 +96,14 @@ async function serve(subgraph: Subgraph, config: SubgraphHostConfig, options: Se
   const refusals = auditRefusals(name, { db: database.db, log, now: options.now });
   let running: RunningSubgraph | undefined;
   try {
-    const runtime = { database, databaseUrl, log, now: options.now, secrets: secretsOf(config) };
+    const runtime = {
+      database,
+      databaseUrl,
+      log,
+      now: options.now,
+      secrets: secretsOf(config),
+      redisUrl: config.REDIS_URL,
+    };
     running = await subgraph.start?.(runtime);
     const verify = createVerifier(
       {

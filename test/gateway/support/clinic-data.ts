@@ -26,7 +26,10 @@ const appointment = {
   endsAt: '2026-03-01T09:00:00.000Z',
   provider: { __typename: 'Provider', id: 'prv_1', name: 'Dr. Noura' },
   patient: { __typename: 'Patient', id: 'pat_1', displayName: 'سارة م.', phoneMasked: '••••42' },
-  visit: { __typename: 'Visit', id: 'vis_1', status: 'COMPLETED', completedAt: '2026-03-01T09:00:00.000Z' },
+  visit: {
+    ...{ __typename: 'Visit', id: 'vis_1', status: 'COMPLETED', completedAt: '2026-03-01T09:00:00.000Z' },
+    appointment: (): unknown => appointment,
+  },
 };
 
 export const billingResolvers = (confirmed: { count: number }): Resolvers => ({
@@ -61,11 +64,21 @@ const lowStock = {
   pageInfo: { hasNextPage: false, endCursor: 'c' },
 };
 
+/** So many entries come only when {@link releaseHeld} is called. */
+export const HELD = 98;
+const held: (() => void)[] = [];
+export const releaseHeld = (): void => {
+  for (const release of held.splice(0)) release();
+};
+
 export const inventoryResolvers: Resolvers = {
   Query: {
     // Ninety-nine never come: a subgraph that hangs.
-    lowStockItems: (_: unknown, { first }: { first: number }) =>
-      first === 99 ? new Promise(() => undefined) : lowStock,
+    lowStockItems: async (_: unknown, { first }: { first: number }) => {
+      if (first === 99) await new Promise(() => undefined);
+      if (first === HELD) await new Promise<void>((resolve) => held.push(resolve));
+      return lowStock;
+    },
   },
   Visit: {
     __resolveReference: entity(),

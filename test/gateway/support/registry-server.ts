@@ -1,7 +1,7 @@
 import { type KeyObject, sign } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CALLER_HEADER, createReplayGuard, verifyCaller } from '@bridgework/kernel/signed-caller';
-import type { ControlReport, ControlSnapshot, SignedSnapshot } from '@bridgework/schema';
+import type { ControlReport, ControlSnapshot, Environment, SignedSnapshot } from '@bridgework/schema';
 
 /** What a test changes of the registry; `publish` sends it to every gateway that listens. */
 export interface FakeRegistry {
@@ -20,7 +20,11 @@ export interface FakeRegistry {
   control(request: IncomingMessage, body: string, response: ServerResponse): Promise<boolean>;
 }
 
-export function createRegistry(signingKey: KeyObject, gatewayKeys: ReadonlyMap<string, KeyObject>): FakeRegistry {
+export function createRegistry(
+  signingKey: KeyObject,
+  gatewayKeys: ReadonlyMap<string, KeyObject>,
+  environment: Environment = 'sandbox',
+): FakeRegistry {
   const streams = new Set<ServerResponse>();
   const applied = new Set<string>();
   const seen = createReplayGuard();
@@ -57,6 +61,7 @@ export function createRegistry(signingKey: KeyObject, gatewayKeys: ReadonlyMap<s
       if (verdict.kind === 'refused') response.writeHead(401).end(verdict.reason);
       else if (request.url === '/control/stream') openStream(response);
       else if (request.url === '/control/documents') sendTexts(body, response);
+      else if (request.url === '/control/look') look(body, response);
       else if (request.url === '/control/report') takeReport(body, response);
       else response.writeHead(404).end();
       return true;
@@ -66,7 +71,7 @@ export function createRegistry(signingKey: KeyObject, gatewayKeys: ReadonlyMap<s
     registry.sign({
       generation: registry.generation,
       issued_at: registry.issuedAt().toISOString(),
-      environment: 'sandbox',
+      environment,
       ...registry.state,
     });
   const openStream = (response: ServerResponse) => {
@@ -87,6 +92,10 @@ export function createRegistry(signingKey: KeyObject, gatewayKeys: ReadonlyMap<s
       return text === undefined ? [] : [{ id, text }];
     });
     response.writeHead(200).end(JSON.stringify({ documents }));
+  };
+  const look = (body: string, response: ServerResponse) => {
+    const { generation } = JSON.parse(body) as { generation: number };
+    response.end(JSON.stringify({ snapshot: registry.generation > generation ? current() : null }));
   };
   const takeReport = (body: string, response: ServerResponse) => {
     const report = JSON.parse(body) as ControlReport;

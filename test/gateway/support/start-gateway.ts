@@ -7,10 +7,11 @@ import type { GatewayConfig } from '@bridgework/kernel/config';
 import { newId } from '@bridgework/kernel/ids';
 import { generateIntegrationToken, hashIntegrationToken, readTokenPeppers } from '@bridgework/kernel/integration-token';
 import { createLogger } from '@bridgework/kernel/logger';
-import type { Metrics } from '@bridgework/kernel/metrics';
+import { createMetrics, type Metrics } from '@bridgework/kernel/metrics';
 import { readPublicKeys } from '@bridgework/kernel/signed-caller';
 import {
   type ControlSnapshot,
+  type Environment,
   type Scope,
   type StaffRole,
   SUBGRAPH_NAMES,
@@ -56,6 +57,10 @@ export interface TestGateway {
   get(path: string, token?: string, headers?: Record<string, string>): Promise<Response>;
   /** Requests that reached any subgraph's /graphql. */
   subgraphCalls(): number;
+  /** The value of a metric without labels of its own. */
+  shows(metric: string): Promise<number>;
+  /** Documents that the gateway has let through to be executed. */
+  executions(): Promise<number>;
   restart(config?: Partial<GatewayConfig>): Promise<Gateway>;
   stopSubgraph(name: SubgraphName): Promise<void>;
   startSubgraph(name: SubgraphName): Promise<void>;
@@ -64,7 +69,11 @@ export interface TestGateway {
 
 /** A gateway in front of four small real subgraphs and a registry that signs what the test tells it. */
 export async function startGateway(
-  options: { readonly config?: Partial<GatewayConfig>; readonly metrics?: Metrics } = {},
+  options: {
+    readonly environment?: Environment;
+    readonly config?: Partial<GatewayConfig>;
+    readonly metrics?: Metrics;
+  } = {},
 ): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'bwgw-'));
   const callers = keyPair('gateway');
@@ -72,7 +81,8 @@ export async function startGateway(
   const issuer = generateKeyPairSync('ed25519');
   const pepper = `p1:${randomBytes(32).toString('base64')}`;
   const confirmed = { count: 0 };
-  const registry = createRegistry(snapshots.privateKey, readPublicKeys(callers.publicSetting));
+  const environment = options.environment ?? 'sandbox';
+  const registry = createRegistry(snapshots.privateKey, readPublicKeys(callers.publicSetting), environment);
   const socketOf = (name: SubgraphName) => join(folder, `${name}.sock`);
   const open = (name: SubgraphName) =>
     startSubgraph({
@@ -92,7 +102,7 @@ export async function startGateway(
   ) as Record<SubgraphName, SubgraphServer>;
   const address = (name: SubgraphName) => ({ kind: 'socket', path: socketOf(name) }) as const;
   const config: GatewayConfig = {
-    CLINIC_ENV: 'sandbox',
+    CLINIC_ENV: environment,
     LOG_LEVEL: 'silent',
     METRICS_HOST: '127.0.0.1',
     METRICS_PORT: undefined,
@@ -121,19 +131,21 @@ export async function startGateway(
     TOKEN_COST_PER_MINUTE: 10_000_000,
     ...options.config,
   };
+  let metrics = createMetrics('gateway');
   const build = async (changes: Partial<GatewayConfig> = {}) => {
+    metrics = options.metrics ?? createMetrics('gateway');
     const built = await buildGateway(
       { ...config, ...changes },
       {
         log: createLogger('gateway', { level: 'silent' }),
         now: () => new Date(),
-        ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+        metrics,
       },
     );
     return { built, origin: await built.listen() };
   };
   let { built: gateway, origin } = await build();
-  const peppers = readTokenPeppers(pepper);
+  const peppers = readTokenPeppers(config.TOKEN_PEPPER);
 
   const self: TestGateway = {
     get gateway() {
@@ -147,7 +159,7 @@ export async function startGateway(
     subgraphs,
     confirmed,
     addPartner(scopes, entry = {}) {
-      const token = generateIntegrationToken('sandbox');
+      const token = generateIntegrationToken(environment);
       const hash = hashIntegrationToken(token.text, peppers);
       const integration: Partner['integration'] = {
         id: newId('int'),
@@ -211,6 +223,15 @@ export async function startGateway(
         body: typeof body === 'string' ? body : JSON.stringify(body),
       }),
     get: (path, token, headers = {}) => fetch(`${origin}${path}`, { headers: { ...bearer(token), ...headers } }),
+    async shows(metric) {
+      const { text } = await metrics.render();
+      return Number(new RegExp(`^${metric}\\{[^}]*\\} (\\S+)$`, 'm').exec(text)?.[1]);
+    },
+    async executions() {
+      const { text } = await metrics.render();
+      const values = [...text.matchAll(/^bridgework_executions_total\{[^}]*\} (\d+)$/gm)];
+      return values.reduce((total, [, value]) => total + Number(value), 0);
+    },
     subgraphCalls: () => Object.values(subgraphs).reduce((total, { calls }) => total + calls.length, 0),
     async restart(changes = {}) {
       await gateway.close();

@@ -6,6 +6,7 @@ import { ControlReport } from '@bridgework/schema';
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { parseInput } from '../input.ts';
 import { controlReports, documents, integrations } from '../tables.ts';
+import { alertAboutTokens } from './alert-about-tokens.ts';
 
 /** The audit log takes no other actions; a report it could not take must be refused, not tried again for ever. */
 const AuditableReport = ControlReport.refine(
@@ -31,6 +32,7 @@ export async function applyReport(ctx: Context, body: unknown): Promise<Reported
       .returning({ batchId: controlReports.batchId });
     if (fresh === undefined) return { applied: false };
     await auditRefused(tx, report.refusals);
+    await alertAboutTokens(tx, report.refusals);
     await countUses(tx, report.uses);
     await noteCompiled(tx, ctx, report.compiled);
     return { applied: true };

@@ -5,6 +5,7 @@ export const HEARTBEAT_MS = 2_000;
 /** The newest snapshot and those who wait for the next. A slow reader skips what was overtaken: snapshots are whole. */
 export interface Feed {
   publish(snapshot: SignedSnapshot): void;
+  latest(): SignedSnapshot | undefined;
   /** The newest snapshot at once, each newer one, and a heartbeat whenever nothing was said for two seconds. */
   lines(signal: AbortSignal): AsyncGenerator<ControlLine>;
 }
@@ -45,6 +46,7 @@ export function createFeed(): Feed {
       latest = snapshot;
       for (const wake of [...waiting]) wake();
     },
+    latest: () => latest,
     lines,
   };
 }

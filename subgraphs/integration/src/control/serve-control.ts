@@ -1,10 +1,13 @@
 import type { Context } from '@bridgework/kernel/context';
+import { openNewsTeller } from '@bridgework/kernel/control-news';
 import { DomainError } from '@bridgework/kernel/errors';
 import { newId } from '@bridgework/kernel/ids';
 import { listenForChanges } from '@bridgework/kernel/listen';
 import { readSigningKey } from '@bridgework/kernel/signed-caller';
 import type { ControlRequest, RunningSubgraph, SubgraphRuntime } from '@bridgework/kernel/subgraph';
+import { ControlLook, type ControlLooked } from '@bridgework/schema';
 import { sql } from 'drizzle-orm';
+import { parseInput } from '../input.ts';
 import { rememberSecrets } from '../secrets.ts';
 import { applyReport } from './apply-report.ts';
 import { coalesce } from './coalesce.ts';
@@ -22,16 +25,19 @@ const RENEW_MS = 15_000;
 
 /** Starts the registry's side of the control contract; see schema/src/control.ts. */
 export async function serveControl(runtime: SubgraphRuntime): Promise<RunningSubgraph> {
-  const { database, databaseUrl, log, now, secrets } = runtime;
+  const { database, databaseUrl, log, now, secrets, redisUrl } = runtime;
   rememberSecrets(database.db, secrets);
   const key = readSigningKey(secrets.registrySigningKey);
   const feed = createFeed();
   await database.db.execute(sql`select integration.record_single_manager(${secrets.singleManager})`);
+  const teller =
+    redisUrl === undefined ? undefined : openNewsTeller({ redisUrl, environment: secrets.environment, log });
   let published = { generation: -1, at: 0, day: '', endsAt: Number.POSITIVE_INFINITY };
   const publish = async (): Promise<void> => {
     const readAt = now();
     const snapshot = await readSnapshot(database.db, secrets.environment, readAt);
     feed.publish(signSnapshot(key, snapshot));
+    if (snapshot.generation > published.generation) teller?.tell(snapshot.generation);
     published = {
       generation: snapshot.generation,
       at: performance.now(),
@@ -70,11 +76,19 @@ export async function serveControl(runtime: SubgraphRuntime): Promise<RunningSub
         noteGateway(database.db, caller.gatewayId, signal);
         return feed.lines(signal);
       },
+      'POST /control/look': async ({ body }) => {
+        const { generation } = parseInput(ControlLook, parseJson(body));
+        const newest = await readGeneration(database.db);
+        if (newest !== undefined && newest > published.generation) await publish();
+        const looked: ControlLooked = { snapshot: published.generation > generation ? (feed.latest() ?? null) : null };
+        return looked;
+      },
       'POST /control/documents': async ({ body }) => readDocumentTexts(database.db, parseJson(body)),
       'POST /control/report': async (request) => applyReport(contextOf(runtime, request), parseJson(request.body)),
     },
     async close() {
       clearInterval(poll);
+      teller?.close();
       await listener.close();
     },
   };
