@@ -226,7 +226,7 @@ export async function startClinic(options: ClinicOptions = {}): Promise<Clinic> 
   };
 }
 
-async function createFilledDatabase(): Promise<TestDatabase> {
+export async function createFilledDatabase(): Promise<TestDatabase> {
   const database = await createDatabase();
   await seedSmallClinic(database.ownerUrl, { now: new Date() });
   return database;
@@ -239,7 +239,7 @@ const addressesOf = (sockets: readonly (readonly [name: string, path: string])[]
 
 type Request = Clinic['fetch'];
 
-function createRequest(origin: string): Request {
+export function createRequest(origin: string): Request {
   return async (path, init) => {
     const response = await fetch(`${origin}${path}`, init);
     const text = await response.text();
@@ -255,7 +255,7 @@ const post = (request: Request, bearer: string, body: unknown): Promise<Answer> 
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
 
-function createPerson(request: Request, jwt: string): Person {
+export function createPerson(request: Request, jwt: string): Person {
   const ask: Person['ask'] = (query, variables = {}) => post(request, jwt, { query, variables });
   return {
     jwt,
@@ -272,7 +272,7 @@ function createPerson(request: Request, jwt: string): Person {
 const key = (): string => randomBytes(12).toString('hex');
 
 /** As a clinic would: Huda registers and submits, Omar approves, and a token is issued. */
-async function registerPartner(
+export async function registerPartner(
   request: Request,
   { huda, omar }: Pick<Clinic, 'huda' | 'omar'>,
   { scopes, documents = [], manifest = manifestOf(documents), adHoc = false, allowedImageHosts = [] }: PartnerOptions,

@@ -5,8 +5,10 @@ const who = document.getElementById('who');
 const field = document.getElementById('token');
 const root = ReactDOM.createRoot(document.getElementById('graphiql'));
 
-const FIRST_QUERY = `# Everything here is made up. Ctrl-Space completes, Ctrl-Enter runs.
-# The limits of ad-hoc queries: depth 8, 15 aliases, 5 root fields, lists of 50, cost 300.
+const FIRST_QUERY = `# Everything here is made up.
+# Ctrl-Space completes, Ctrl-Enter runs.
+# At most: depth 8, 15 aliases, 5 root
+# fields, lists of 50, cost 300.
 query WhoAmI {
   me {
     kind
@@ -70,5 +72,14 @@ document.getElementById('identity').addEventListener('submit', (event) => {
   introduce();
 });
 
+/** A link may bring the token behind the #, which no server sees; it is taken out of the address at once. */
+function takeTokenFromLink() {
+  const given = /^#token=([\w.-]+)$/.exec(location.hash)?.[1];
+  if (given === undefined) return;
+  sessionStorage.setItem(KEY, given);
+  history.replaceState(null, '', location.pathname);
+}
+
+takeTokenFromLink();
 render();
 introduce();
