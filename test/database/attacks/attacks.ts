@@ -288,6 +288,12 @@ export const ATTACKS: readonly Attack[] = [
     'update integration.approvals set decided_by = requested_by',
     "update integration.approvals set expires_at = now() + interval '9 years'",
     'delete from integration.approvals',
+    "update integration.approvals set requested_at = now() - interval '1 year'",
+    "update integration.integrations set approved_scopes = array['write:payments', 'write:imaging', 'read:financials', 'read:patients:identified']",
+    "update integration.integrations set edited_by = array['x']",
+    "update integration.integrations set purpose = 'another'",
+    "update integration.integrations set decided_at = '2020-01-01'",
+    'update integration.control_state set single_manager = true',
     'update integration.control_state set generation = 0',
   ]),
   ...each('a registered document does not change', [
