@@ -25,7 +25,8 @@ export function startSource(file: string, options: ProcessOptions): Started {
 
 /** A process of the product, as it was built. */
 export function startBuilt(path: string, options: ProcessOptions): Started {
-  return start(`${ROOT}${path}`, [], options);
+  const { BENCH_PROFILE: folder } = process.env;
+  return start(`${ROOT}${path}`, folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`], options);
 }
 
 function start(path: string, execArgv: string[], { core, env = {} }: ProcessOptions): Started {

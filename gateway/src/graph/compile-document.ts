@@ -1,4 +1,5 @@
 import type { QueryPlan } from '@apollo/query-planner';
+import { DomainError } from '@bridgework/kernel/errors';
 import { type DocumentNode, GraphQLError, type GraphQLSchema, visit } from 'graphql';
 import { compileConditions, NO_TRUTHS } from './conditions.ts';
 import type { RequestScope } from './execute.ts';
@@ -25,9 +26,9 @@ interface Variant {
   readonly print: Print | undefined;
 }
 
-/** A plan, and how keys of the answer are called in what it fetches. */
+/** The plans, run one after the other, and how keys of the answer are called in what it fetches. */
 export interface PlannedAs extends Pick<Separated, 'fetchedAs' | 'answeredAs'> {
-  readonly plan: QueryPlan;
+  readonly plans: readonly QueryPlan[];
 }
 
 /** Beyond this many settings of its conditions a document is completed value by value. */
@@ -40,12 +41,12 @@ const MAX_PRINTERS = 16;
 export function compileDocument(
   parts: PlanParts & { readonly schema: GraphQLSchema },
   document: DocumentNode,
-  { plan, fetchedAs, answeredAs }: PlannedAs,
+  { plans, fetchedAs, answeredAs }: PlannedAs,
   onCompleted: () => void,
 ): CompiledDocument {
   refuseIntrospection(document);
-  const step = compilePlan(parts, plan);
-  const conditions = compileConditions(document, plan);
+  const steps = plans.map((plan) => compilePlan(parts, plan));
+  const conditions = compileConditions(document, plans);
   const variants = new Map<string, Variant>();
   const variantOf = (truths: Truths): Variant => {
     const key = [...truths.values()].join();
@@ -57,18 +58,21 @@ export function compileDocument(
     if (variants.size < MAX_PRINTERS) variants.set(key, variant);
     return variant;
   };
-  if (conditions.isEmpty) variantOf(NO_TRUTHS);
+  if (conditions.isEmpty) refuseUnanswerable(variantOf(NO_TRUTHS).shape, plans);
   return {
     async run(variables, scope) {
       const truths = conditions.read(variables);
       const run: PlanRun = { data: {}, variables, truths, scope, errors: [], covered: [] };
-      await step(run);
+      for (const step of steps) await step(run);
       const { shape, print } = variantOf(truths);
       const json = run.errors.length === 0 ? print?.(run.data) : undefined;
       if (json !== undefined) return { json };
       onCompleted();
       const toAnswer = (path: Path): Path => path.map((step) => (typeof step === 'string' ? answeredAs(step) : step));
-      const { data, errors } = completeData(shape, run.data, run.covered.map(toAnswer));
+      const { data, errors } = completeData(
+        { shape, supergraph: parts.supergraph, covered: run.covered.map(toAnswer) },
+        run.data,
+      );
       const all = [...run.errors.map((error) => movedTo(error, toAnswer)), ...errors];
       return all.length === 0 ? { json: JSON.stringify(data) } : { data, errors: all };
     },
@@ -80,6 +84,12 @@ function movedTo(error: unknown, toAnswer: (path: Path) => Path): unknown {
   if (!(error instanceof GraphQLError) || error.path === undefined) return error;
   const { message, path, extensions } = error;
   return new GraphQLError(message, { path: toAnswer(path), extensions });
+}
+
+/** Composition allows an interface that nothing implements; the planner then plans nothing and says nothing. */
+function refuseUnanswerable({ fields }: ObjectShape, plans: readonly QueryPlan[]): void {
+  if (plans.some(({ node }) => node !== undefined) || fields.every(({ name }) => name === '__typename')) return;
+  throw new DomainError('GRAPHQL_VALIDATION_FAILED', { detail: 'No subgraph can answer what the document asks for.' });
 }
 
 /** The graph's description of itself comes from no subgraph. */

@@ -12,8 +12,8 @@ export interface Conditions {
 
 export const NO_TRUTHS: Truths = new Map();
 
-/** Finds the variables by which `@skip`, `@include` and the plan decide. */
-export function compileConditions(document: DocumentNode, plan: QueryPlan): Conditions {
+/** Finds the variables by which `@skip`, `@include` and the plans decide. */
+export function compileConditions(document: DocumentNode, plans: readonly QueryPlan[]): Conditions {
   const names = new Set<string>();
   const defaults = new Map<string, unknown>();
   visit(document, {
@@ -25,7 +25,7 @@ export function compileConditions(document: DocumentNode, plan: QueryPlan): Cond
       if (defaultValue !== undefined) defaults.set(variable.name.value, valueFromASTUntyped(defaultValue));
     },
   });
-  if (plan.node !== undefined && plan.node.kind !== 'Subscription') collect(plan.node, names);
+  for (const { node } of plans) if (node !== undefined && node.kind !== 'Subscription') collect(node, names);
   if (names.size === 0) return { isEmpty: true, read: () => NO_TRUTHS };
   const truthOf = (name: string, variables: Readonly<Record<string, unknown>>): boolean => {
     const given = Object.hasOwn(variables, name) ? variables[name] : undefined;

@@ -1,6 +1,7 @@
 import { Supergraph as FederatedSchema, operationFromDocument } from '@apollo/federation-internals';
 import { ApolloGateway, type GatewayConfig } from '@apollo/gateway';
 import { type QueryPlan, QueryPlanner } from '@apollo/query-planner';
+import { DomainError } from '@bridgework/kernel/errors';
 import type { Logger } from '@bridgework/kernel/logger';
 import { type DocumentNode, type ExecutionResult, type GraphQLSchema, parse } from 'graphql';
 import { type CompiledDocument, compileDocument, type Outcome } from './compile-document.ts';
@@ -8,6 +9,7 @@ import type { ExecutableDocument, RequestScope } from './execute.ts';
 import { NotCompilable } from './plan/compile-plan.ts';
 import type { CallSubgraph } from './plan/plan-run.ts';
 import { createPlanStore, type PlanStore } from './plan-store.ts';
+import { forPlanner } from './planner-sdl.ts';
 import { readRequiredArguments, separateRequired } from './required-arguments.ts';
 import { operationOf } from './shape/collect.ts';
 import { type ExecutionContext, toDataSource } from './subgraph-source.ts';
@@ -56,20 +58,23 @@ export async function loadSupergraph(options: SupergraphOptions): Promise<Superg
   const { sdl, log, callOf, count = () => undefined } = options;
   // 2.14 sends telemetry to its maker unless told not to; it looks when an ApolloGateway is made.
   process.env.APOLLO_TELEMETRY_DISABLED = '1';
-  const federated = FederatedSchema.build(sdl, { validateSupergraph: true });
+  const document = parse(sdl, { noLocation: true });
+  const federated = FederatedSchema.build(forPlanner(document), { validateSupergraph: true });
   const planner = new QueryPlanner(federated);
   const apiSchema = federated.apiSchema();
   const store = createPlanStore<Prepared>();
   const gateway = createReference(options, store);
   const { schema, executor } = await gateway.load();
-  const required = readRequiredArguments(parse(sdl, { noLocation: true }));
+  const required = readRequiredArguments(document);
   const parts = { schema, supergraph: federated.schema.toGraphQLJSSchema(), callOf };
 
   const prepare = (document: DocumentNode): Prepared => {
-    const { document: separated, ...keys } = separateRequired(required, schema, document);
-    const plan = planner.buildQueryPlan(operationFromDocument(apiSchema, separated));
+    const { documents, ...keys } = separateRequired(required, schema, document);
+    if (documents.length > 1 && operationOf(document).operation === 'mutation') throw requiresTwice();
+    const plans = documents.map((one) => planner.buildQueryPlan(operationFromDocument(apiSchema, one)));
+    const [plan = NO_PLAN] = plans;
     try {
-      return { plan, compiled: compileDocument(parts, document, { plan, ...keys }, () => count('completed')) };
+      return { plan, compiled: compileDocument(parts, document, { plans, ...keys }, () => count('completed')) };
     } catch (error) {
       if (error instanceof NotCompilable) return { plan, compiled: undefined };
       throw error;
@@ -97,6 +102,14 @@ export async function loadSupergraph(options: SupergraphOptions): Promise<Superg
     stop: () => gateway.stop(),
   };
 }
+
+const NO_PLAN: QueryPlan = { kind: 'QueryPlan' };
+
+/** Two plans for one mutation would run it twice. */
+const requiresTwice = (): DomainError =>
+  new DomainError('GRAPHQL_VALIDATION_FAILED', {
+    detail: 'Fields of the mutation require the same field with different arguments; ask for them in another document.',
+  });
 
 /** `@apollo/gateway` with our calls and our plans. */
 function createReference({ sdl, callOf, log }: SupergraphOptions, store: PlanStore<Prepared>): ApolloGateway {

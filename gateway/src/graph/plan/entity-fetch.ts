@@ -1,4 +1,5 @@
 import type { FetchNode, QueryPlanSelectionNode } from '@apollo/query-planner';
+import { type GraphQLSchema, isObjectType } from 'graphql';
 import type { Path } from '../shape/complete.ts';
 import { type FetchAnswer, pathIn, readAnswer, relocate } from './fetch-answer.ts';
 import { compileBody } from './fetch-body.ts';
@@ -36,7 +37,8 @@ export function compileEntityFetch(
     if (data !== undefined) {
       const received = entitiesIn(data, asked.representations.length);
       if (outputRewrites !== undefined) rewrite(supergraph, outputRewrites, received);
-      for (const [position, entity] of asked.entities.entries()) join(entity, received[asked.indexes[position] ?? -1]);
+      for (const [position, entity] of asked.entities.entries())
+        join(supergraph, entity, received[asked.indexes[position] ?? -1]);
     }
     if (errors.length > 0) noteErrors(run, asked, errors);
   };
@@ -107,9 +109,15 @@ function entitiesIn({ _entities: entities }: Tree, expected: number): readonly u
   throw new Error(`The subgraph did not answer with ${expected} entities.`);
 }
 
-/** What stands in the entity already is the entity's own: its type name is kept unless the subgraph knows better. */
-function join(entity: Tree, received: unknown): void {
-  if (typeof received === 'object' && received !== null && !Array.isArray(received)) {
-    mergeInto(entity, received as Tree);
+/**
+ * Merges what was received. A subgraph to which an interface is an object (`@interfaceObject`) calls the entity by the
+ * interface's name; what it is has been told by another, and stands.
+ */
+function join(supergraph: GraphQLSchema, entity: Tree, received: unknown): void {
+  if (typeof received !== 'object' || received === null || Array.isArray(received)) return;
+  const tree = received as Tree;
+  if (tree.__typename !== undefined && !isObjectType(supergraph.getType(String(tree.__typename)))) {
+    tree.__typename = entity.__typename;
   }
+  mergeInto(entity, tree);
 }

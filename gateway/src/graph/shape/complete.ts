@@ -1,7 +1,10 @@
 import {
   GraphQLError,
   type GraphQLOutputType,
+  type GraphQLSchema,
+  isAbstractType,
   isCompositeType,
+  isEnumType,
   isListType,
   isNonNullType,
   isObjectType,
@@ -20,8 +23,14 @@ export interface Completion {
   readonly errors: readonly GraphQLError[];
 }
 
-interface Walk {
+export interface CompletionOptions {
+  readonly shape: ObjectShape;
+  /** The whole graph: what it knows and callers do not is no fault of a subgraph. */
+  readonly supergraph: GraphQLSchema;
   readonly covered: readonly Covered[];
+}
+
+interface Walk extends CompletionOptions {
   /** Undefined where an error stands already that explains it. */
   readonly reports: (GraphQLError | undefined)[];
   readonly path: (string | number)[];
@@ -36,9 +45,9 @@ const BROKEN = Symbol('null where none may be');
  *
  * @see GraphQL, 6.4.3 Value Completion and 6.4.4 Handling Field Errors
  */
-export function completeData(shape: ObjectShape, data: unknown, covered: readonly Covered[]): Completion {
-  const walk: Walk = { covered, reports: [], path: [] };
-  const completed = completeObject(walk, shape, data as Record<string, unknown>);
+export function completeData(options: CompletionOptions, data: unknown): Completion {
+  const walk: Walk = { ...options, reports: [], path: [] };
+  const completed = completeObject(walk, options.shape, data as Record<string, unknown>);
   const errors = walk.reports.filter((one) => one !== undefined);
   return { data: completed === BROKEN ? null : completed, errors };
 }
@@ -87,6 +96,7 @@ function completeValue(walk: Walk, field: FieldShape, type: GraphQLOutputType, v
   if (isCompositeType(type)) return field.below === undefined ? null : completeComposite(walk, field.below, value);
   const leaf = readLeaf(type, value);
   if (leaf !== undefined) return leaf;
+  if (isHiddenValue(walk.supergraph, type, value)) return null;
   report(walk, `A value came for ${field.name} that is no ${type.name}.`);
   return null;
 }
@@ -113,14 +123,26 @@ function completeComposite(walk: Walk, below: Below, value: unknown): Record<str
     return null;
   }
   const source = value as Readonly<Record<string, unknown>>;
-  const shape = below.shapeOf(typeNameOf(source, below));
+  const typeName = typeNameOf(source, below);
+  const shape = below.shapeOf(typeName);
   if (shape === undefined) {
-    // The name may be that of a type which is not for callers: it is not repeated.
+    if (isHiddenType(walk.supergraph, typeName, below)) return null;
     report(walk, `An object came for a ${below.declared.name} that is none.`);
     return null;
   }
   const completed = completeObject(walk, shape, source);
   return completed === BROKEN ? null : completed;
+}
+
+/** A value that the graph has and callers may not know (`@inaccessible`) is null to them, and nobody's fault. */
+function isHiddenValue(supergraph: GraphQLSchema, { name }: { readonly name: string }, value: unknown): boolean {
+  const type = supergraph.getType(name);
+  return isEnumType(type) && typeof value === 'string' && type.getValue(value) !== undefined;
+}
+
+function isHiddenType(supergraph: GraphQLSchema, typeName: string, { declared }: Below): boolean {
+  const [type, wanted] = [supergraph.getType(typeName), supergraph.getType(declared.name)];
+  return isObjectType(type) && isAbstractType(wanted) && supergraph.isSubType(wanted, type);
 }
 
 function typeNameOf(source: Readonly<Record<string, unknown>>, { declared }: Below): string {
