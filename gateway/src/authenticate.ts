@@ -41,8 +41,11 @@ const NO_HASH = { secretHash: createHash('sha256').update('nobody').digest('hex'
  * get the same answer; what was wrong is told to the audit log alone.
  */
 export function createAuthenticate(options: AuthenticateOptions): Authenticate {
+  const proven = createProvenTokens();
   return async (credentials, generation) => {
     const token = bearerOf(options, credentials);
+    const earlier = proven.find(generation, token);
+    if (earlier !== undefined) return { caller: earlier.caller, adHoc: admitKnown(options, credentials, earlier) };
     const parsed = parseIntegrationToken(token);
     if (parsed === undefined) {
       if (token.split('.').length !== 3)
@@ -57,7 +60,32 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
     const pepperId = known?.pepperId ?? options.peppers.current;
     const isGenuine = matchesTokenHash(parsed.text, { ...NO_HASH, ...known, pepperId }, options.peppers);
     if (known === undefined || !isGenuine) return refuseUnknown(options, credentials, 'INVALID_TOKEN', 'unknown token');
+    proven.remember(generation, token, known);
     return { caller: known.caller, adHoc: admitKnown(options, credentials, known) };
+  };
+}
+
+const MAX_PROVEN = 5000;
+
+/**
+ * Tokens that were proven genuine, for as long as the generation they were proven by: its successor, which a revocation
+ * brings, begins anew. Whether a genuine token may be used now, and from here, is judged at every request all the same.
+ */
+function createProvenTokens() {
+  let current: Generation | undefined;
+  let tokens = new Map<string, KnownToken>();
+  const of = (generation: Generation): Map<string, KnownToken> => {
+    if (generation !== current || tokens.size > MAX_PROVEN) {
+      current = generation;
+      tokens = new Map();
+    }
+    return tokens;
+  };
+  return {
+    find: (generation: Generation, token: string) => of(generation).get(token),
+    remember(generation: Generation, token: string, known: KnownToken) {
+      of(generation).set(token, known);
+    },
   };
 }
 

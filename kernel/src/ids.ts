@@ -44,7 +44,7 @@ const BODY_LENGTH = 26;
 
 /** A new random id, for example `pay_7zz…` (26 characters after the prefix). */
 export function newId<P extends IdPrefix>(prefix: P): Id<P> {
-  const bytes = randomBytes(16);
+  const bytes = freshBytes();
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   return `${prefix}_${crockford(bytes)}`;
@@ -61,13 +61,32 @@ export function isId<P extends IdPrefix>(prefix: P, text: string): text is Id<P>
 
 const ID_BODY = /^[0-7][0-9a-hjkmnp-tv-z]{25}$/;
 
+/** The bytes as one number in base 32, from its end: 26 digits of five bits, of which the first has three. */
 function crockford(bytes: Uint8Array): string {
-  let value = 0n;
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
   let text = '';
-  for (let digit = 0; digit < BODY_LENGTH; digit += 1) {
-    text = CROCKFORD.charAt(Number(value & 31n)) + text;
-    value >>= 5n;
+  let held = 0;
+  let bits = 0;
+  for (let at = bytes.length - 1; at >= 0; at -= 1) {
+    held |= (bytes[at] ?? 0) << bits;
+    bits += 8;
+    for (; bits >= 5; bits -= 5) {
+      text = CROCKFORD.charAt(held & 31) + text;
+      held >>>= 5;
+    }
   }
-  return text;
+  return CROCKFORD.charAt(held) + text;
+}
+
+/** Random bytes are fetched from the system in one go for many ids. */
+let pool = Buffer.alloc(0);
+let poolAt = 0;
+
+function freshBytes(): Uint8Array {
+  if (poolAt + 16 > pool.length) {
+    pool = randomBytes(4096);
+    poolAt = 0;
+  }
+  const bytes = pool.subarray(poolAt, poolAt + 16);
+  poolAt += 16;
+  return bytes;
 }

@@ -44,6 +44,8 @@ export function readSearch(search: string, pathId?: string): GraphRequest {
 }
 
 function readParameters(given: unknown): GraphRequest {
+  const usual = readUsual(given);
+  if (usual !== undefined) return usual;
   const parsed = Parameters.safeParse(given);
   if (!parsed.success) {
     const errors = parsed.error.issues.slice(0, 10).map(({ path, message }) => {
@@ -63,6 +65,19 @@ function readParameters(given: unknown): GraphRequest {
     variables: variables ?? {},
   };
 }
+
+/** What most requests are: our own id and variables, nothing else. Anything unusual goes the whole way. */
+function readUsual(given: unknown): GraphRequest | undefined {
+  if (typeof given !== 'object' || given === null) return undefined;
+  const { documentId, variables = {}, ...others } = given as Record<string, unknown>;
+  if (typeof documentId !== 'string' || !OUR_ID.test(documentId) || !isPlainObject(variables)) return undefined;
+  for (const _ in others) return undefined;
+  return { documentId, text: undefined, operationName: undefined, variables };
+}
+
+const OUR_ID = /^sha256:[0-9a-f]{64}$/;
+const isPlainObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A client's own key that is the hash itself, with or without our prefix, in whichever case. */
 const BARE_OR_NAMED_HASH = /^(?:sha256:)?([0-9a-f]{64})$/i;

@@ -23,15 +23,10 @@ export function requireVariables(
   document: DocumentNode,
   variables: Readonly<Record<string, unknown>>,
 ): void {
-  const operation = document.definitions.find((one) => one.kind === Kind.OPERATION_DEFINITION);
   const faults: FieldError[] = [];
-  for (const { variable, type: typeNode, defaultValue } of operation?.variableDefinitions ?? []) {
-    const name = variable.name.value;
-    // A validated document declares its variables with input types.
-    const type = typeFromAST(schema, typeNode);
-    if (!isInputType(type)) continue;
+  for (const { name, type, isRequired } of declaredIn(schema, document)) {
     if (variables[name] === undefined) {
-      if (isNonNullType(type) && defaultValue === undefined) faults.push(fault([name], `must be given: ${type}.`));
+      if (isRequired) faults.push(fault([name], `must be given: ${type}.`));
     } else {
       faults.push(...faultsOf(name, variables[name], type));
     }
@@ -42,6 +37,29 @@ export function requireVariables(
     detail: `${pointer} ${detail}`,
     errors: faults.slice(0, MAX_FAULTS),
   });
+}
+
+interface Declared {
+  readonly name: string;
+  readonly type: GraphQLInputType;
+  readonly isRequired: boolean;
+}
+
+const known = new WeakMap<DocumentNode, readonly Declared[]>();
+
+/** The variables of a document, looked up once for all requests. A document belongs to one schema. */
+function declaredIn(schema: GraphQLSchema, document: DocumentNode): readonly Declared[] {
+  const earlier = known.get(document);
+  if (earlier !== undefined) return earlier;
+  const operation = document.definitions.find((one) => one.kind === Kind.OPERATION_DEFINITION);
+  const declared = (operation?.variableDefinitions ?? []).flatMap(({ variable, type: typeNode, defaultValue }) => {
+    const type = typeFromAST(schema, typeNode);
+    // A validated document declares its variables with input types.
+    if (!isInputType(type)) return [];
+    return [{ name: variable.name.value, type, isRequired: isNonNullType(type) && defaultValue === undefined }];
+  });
+  known.set(document, declared);
+  return declared;
 }
 
 function faultsOf(name: string, value: unknown, type: GraphQLInputType): FieldError[] {

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Address } from '@bridgework/kernel/config';
 import { SUBGRAPH_NAMES, type SubgraphName } from '@bridgework/schema';
-import { Pool } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 
 /** One call may take this long, connecting and reading included. */
 export const SUBGRAPH_TIMEOUT_MS = 2000;
@@ -49,16 +49,13 @@ export function connectSubgraph(address: Address): SubgraphConnection {
   });
   return {
     async call(call) {
-      const deadline = new AbortController();
-      const abort = () => deadline.abort();
-      const timer = setTimeout(abort, call.timeoutMs ?? SUBGRAPH_TIMEOUT_MS);
-      call.signal?.addEventListener('abort', abort, { once: true });
-      if (call.signal?.aborted === true) abort();
+      const endsAt = performance.now() + (call.timeoutMs ?? SUBGRAPH_TIMEOUT_MS);
       try {
-        return await send(pool, call, deadline.signal);
-      } finally {
-        clearTimeout(timer);
-        call.signal?.removeEventListener('abort', abort);
+        return await send(pool, call, endsAt);
+      } catch (error) {
+        // A kept connection that its server has just closed: not yet a sign that the subgraph is away.
+        if (call.repeatable && call.signal?.aborted !== true && hasBroken(error)) return send(pool, call, endsAt);
+        throw error;
       }
     },
     async stream({ method, path, headers, signal }) {
@@ -76,19 +73,55 @@ export function connectSubgraph(address: Address): SubgraphConnection {
   };
 }
 
-async function send(pool: Pool, call: SubgraphCall, signal: AbortSignal): Promise<SubgraphAnswer> {
-  const { method, path, headers, body = null } = call;
-  const attempt = async () => {
-    const answer = await pool.request({ method, path, headers, body, signal });
-    return { status: answer.statusCode, body: await answer.body.text() };
-  };
-  try {
-    return await attempt();
-  } catch (error) {
-    // A kept connection that its server has just closed: not yet a sign that the subgraph is away.
-    if (call.repeatable && !signal.aborted && hasBroken(error)) return attempt();
-    throw error;
-  }
+/** One call on undici's own dispatcher: its `request` and `fetch` cost several times as much for a small answer. */
+function send(pool: Pool, call: SubgraphCall, endsAt: number): Promise<SubgraphAnswer> {
+  const { method, path, headers, body = null, signal } = call;
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let status = 0;
+    let controller: Dispatcher.DispatchController | undefined;
+    let isSettled = false;
+    const settle = () => {
+      isSettled = true;
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
+    };
+    const giveUp = () => {
+      const reason = new Error(signal?.aborted === true ? 'The request was given up.' : 'The subgraph took too long.');
+      settle();
+      reject(reason);
+      controller?.abort(reason);
+    };
+    const timer = setTimeout(giveUp, Math.max(0, endsAt - performance.now()));
+    if (signal?.aborted === true) return giveUp();
+    signal?.addEventListener('abort', giveUp, { once: true });
+    pool.dispatch(
+      { method, path, headers: headers as Record<string, string>, body },
+      {
+        onRequestStart(started) {
+          controller = started;
+          // It waited for a connection, and nobody waits for it any longer.
+          if (isSettled) started.abort(new Error('Given up before it was sent.'));
+        },
+        onResponseStart(_controller, statusCode) {
+          status = statusCode;
+        },
+        onResponseData(_controller, chunk) {
+          chunks.push(chunk);
+        },
+        onResponseEnd() {
+          settle();
+          const [first] = chunks;
+          const whole = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
+          resolve({ status, body: whole.toString('utf8') });
+        },
+        onResponseError(_controller, error) {
+          settle();
+          reject(error);
+        },
+      },
+    );
+  });
 }
 
 const BROKEN = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
