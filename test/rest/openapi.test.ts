@@ -19,7 +19,7 @@ import {
   visit,
 } from './support/clinic-data.ts';
 import { type RestServer, startRest } from './support/rest-server.ts';
-import { submissionBodies, submissionIds, submissionRoot } from './support/submission-data.ts';
+import { submissionBodies, submissionIds, submissionQueries, submissionRoot } from './support/submission-data.ts';
 
 const documents = readRegisteredDocuments();
 const openapis = VERSIONS.map(({ major }) => [major, buildOpenApi(routes, documents, major)] as const);
@@ -107,7 +107,10 @@ const IDS: Readonly<Record<string, string>> = {
 
 test.each(routes.map((route) => [name(route), route] as const))('%s answers what it documents', async (_, route) => {
   const path = route.path.replace(/\{\w+\}/, IDS[route.path] ?? '');
-  const query = route.operation === 'FindPaymentConfirmationV1' ? '?terminal_id=T1&terminal_txn_id=X1' : '';
+  const query =
+    route.operation === 'FindPaymentConfirmationV1'
+      ? '?terminal_id=T1&terminal_txn_id=X1'
+      : (submissionQueries[route.path] ?? '');
   const { status, body } = await rest.send(`${path}${query}`, {
     method: route.method,
     ...(route.operation === undefined ? { as: null } : {}),

@@ -48,6 +48,7 @@ export interface RouteDefinition<Params, Query, Body, Idempotent, Sort, Data, Dt
   readonly answers: Readonly<Record<number, z.ZodType>>;
   readonly refusals?: readonly ErrorCode[];
   readonly action?: string;
+  readonly slow?: boolean;
   readonly deprecation?: Deprecation;
   readonly variables: (input: RouteInput<Params, Query, Body, Idempotent, Sort>) => Record<string, unknown>;
   /** The operation's data as v1 shows it. `data` has the shape that the registered document asks for. */
@@ -183,7 +184,8 @@ export function found<Value>(value: Value | null | undefined): Value {
   return value;
 }
 
-function readInput(route: Route, raw: RawRequest) {
+/** What a request says, parsed by the route's own schemas. */
+export function readInput(route: Route, raw: RawRequest) {
   const params = route.params.safeParse(raw.params);
   // An id that cannot exist is an id that does not exist.
   if (!params.success) throw new DomainError('NOT_FOUND');

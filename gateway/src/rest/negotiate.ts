@@ -16,6 +16,12 @@ export function requireHtmlAccepted(accept: string | undefined): void {
   throw new DomainError('NOT_ACCEPTABLE', { detail: 'Send Accept: text/html.' });
 }
 
+/** @throws DomainError NOT_ACCEPTABLE when `Accept` excludes every one of these types. */
+export function requireOneAccepted(accept: string | undefined, types: readonly string[]): void {
+  if (types.some((type) => qualityOf(accept, type) > 0)) return;
+  throw new DomainError('NOT_ACCEPTABLE', { detail: `Send Accept: ${types.join(', ')}.` });
+}
+
 /** Whether HTML is asked for by name and no less than JSON: a browser, and no client that takes anything. */
 export function prefersHtml(accept: string | undefined): boolean {
   const asked = (accept ?? '').toLowerCase().includes('text/html');

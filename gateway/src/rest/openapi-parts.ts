@@ -45,6 +45,11 @@ export const HEADERS = {
     enum: ['true'],
   }),
   Deprecation: header('Since when this operation is deprecated, after RFC 9745.', '@1767225600'),
+  'Repr-Digest': header(
+    'SHA-256 of the bytes, after RFC 9530.',
+    'sha-256=:RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=:',
+  ),
+  'Content-Disposition': header('The name under which to keep the file.', 'attachment; filename="exp_….csv"'),
   Sunset: header('When it ends, after RFC 8594.', 'Fri, 01 Jan 2027 00:00:00 GMT'),
 } as const satisfies Record<string, JsonSchema>;
 

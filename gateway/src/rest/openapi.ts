@@ -127,6 +127,17 @@ function describeAnswers(route: Route): JsonSchema {
   ]);
   return {
     ...Object.fromEntries(answers),
+    ...(route.download === undefined
+      ? {}
+      : {
+          200: {
+            description: 'The file.',
+            headers: { ...headers, ...headerRefs(['Repr-Digest', 'Content-Disposition']) },
+            content: Object.fromEntries(
+              route.download.map((type) => [type, type === 'application/json' ? JSON_FILE : FILE]),
+            ),
+          },
+        }),
     ...(route.page?.only === true
       ? { 200: { description: 'The page.', headers, content: { 'text/html': HTML } } }
       : {}),
@@ -134,6 +145,9 @@ function describeAnswers(route: Route): JsonSchema {
   };
 }
 
+/** Bytes need no schema in OpenAPI 3.1. */
+const FILE: JsonSchema = {};
+const JSON_FILE: JsonSchema = { schema: { type: 'object' } };
 const HTML: JsonSchema = { schema: { type: 'string' } };
 
 const headersOf = (route: Route): readonly HeaderName[] => [

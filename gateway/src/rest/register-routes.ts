@@ -4,10 +4,23 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestScope } from '../graph/execute.ts';
 import type { GatewayServices } from '../services.ts';
 import { IDEMPOTENCY_HEADER } from './idempotency.ts';
-import { prefersHtml, requireHtmlAccepted, requireJsonAccepted, requireJsonBody } from './negotiate.ts';
+import {
+  prefersHtml,
+  requireHtmlAccepted,
+  requireJsonAccepted,
+  requireJsonBody,
+  requireOneAccepted,
+} from './negotiate.ts';
 import { type CursorSeal, createCursorSeal } from './paging.ts';
 import { refusalOf } from './problem.ts';
-import { writeAnswer, writeCommonHeaders, writeDeprecation, writePageAnswer, writeProblem } from './reply.ts';
+import {
+  writeAnswer,
+  writeCommonHeaders,
+  writeDeprecation,
+  writeFileAnswer,
+  writePageAnswer,
+  writeProblem,
+} from './reply.ts';
 import type { RawRequest, Route, RouteAnswer, RouteFacts } from './route.ts';
 import { routes as productRoutes } from './routes.ts';
 import { answerUnknown, fromFramework } from './unknown-requests.ts';
@@ -88,7 +101,9 @@ function mount(rest: FastifyInstance, frame: Frame, prefix: string, route: Route
       if (route.page !== undefined && (route.page.only || prefersHtml(accept))) {
         return writePageAnswer(reply, route.page.write(rawOf(request), factsOf(frame)), ifNoneMatch);
       }
-      return writeAnswer(reply, route, await run(frame, route, request), ifNoneMatch);
+      const answer = await run(frame, route, request);
+      if (answer.file !== undefined) return writeFileAnswer(reply, answer.file, ifNoneMatch);
+      return writeAnswer(reply, route, answer, ifNoneMatch);
     },
   });
 }
@@ -97,12 +112,14 @@ async function admit(frame: Frame, route: Route, request: FastifyRequest): Promi
   const admission: Admission = { route, operationRuns: false };
   frame.admissions.set(request, admission);
   if (route.operation !== undefined) {
-    admission.scope = await frame.services.authenticate(request);
+    const scope = await frame.services.authenticate(request);
+    admission.scope = route.slow === true ? { ...scope, isBulk: true } : scope;
     admission.operation = chooseOperation(route, admission.scope) ?? route.operation;
     frame.services.authorizeOperation(admission.operation, admission.scope);
   }
   const { accept } = request.headers;
-  if (route.page?.only === true) requireHtmlAccepted(accept);
+  if (route.download !== undefined) requireOneAccepted(accept, route.download);
+  else if (route.page?.only === true) requireHtmlAccepted(accept);
   else if (route.page === undefined || !prefersHtml(accept)) requireJsonAccepted(accept);
   if (route.body !== undefined) {
     requireJsonBody(request.headers['content-type'], request.headers['content-encoding']);
@@ -132,7 +149,7 @@ async function run(frame: Frame, route: Route, request: FastifyRequest): Promise
       });
     },
   });
-  return { ...answer, body: proveAnswer(route, answer) };
+  return answer.file === undefined ? { ...answer, body: proveAnswer(route, answer) } : answer;
 }
 
 const rawOf = (request: FastifyRequest): RawRequest => ({

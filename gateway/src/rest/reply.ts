@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { matchesEtag, strongEtag } from './etag.ts';
 import { REPLAYED_HEADER } from './idempotency.ts';
 import { PROBLEM_MEDIA_TYPE, refusalOf, toProblem } from './problem.ts';
-import type { Deprecation, HtmlPage, Route, RouteAnswer } from './route.ts';
+import type { Deprecation, FileAnswer, HtmlPage, Route, RouteAnswer } from './route.ts';
 
 /** Headers of every answer, the refused ones included. */
 export function writeCommonHeaders(reply: FastifyReply, version: string): void {
@@ -46,6 +46,20 @@ export function writePageAnswer(
       `default-src 'none'; style-src ${styleHashes.join(' ')}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     );
   return sendUnlessHeld(reply, html, ifNoneMatch);
+}
+
+/** Answers with a file, or 304 when the caller holds these very bytes already. @see RFC 9530, RFC 6266 */
+export function writeFileAnswer(reply: FastifyReply, file: FileAnswer, ifNoneMatch: string | undefined): FastifyReply {
+  const etag = `"${file.sha256}"`;
+  reply.code(200).headers({
+    'cache-control': 'private, no-cache',
+    etag,
+    'repr-digest': `sha-256=:${Buffer.from(file.sha256, 'hex').toString('base64')}:`,
+    'content-disposition': `attachment; filename="${file.fileName}"`,
+    'content-type': file.mediaType,
+  });
+  if (!matchesEtag(ifNoneMatch, etag)) return reply.send(file.bytes);
+  return reply.code(304).removeHeader('content-type').removeHeader('content-disposition').send();
 }
 
 function sendUnlessHeld(reply: FastifyReply, text: string, ifNoneMatch: string | undefined): FastifyReply {

@@ -59,6 +59,17 @@ export interface RouteAnswer {
   readonly next?: string;
   /** Where the thing that was made can be read. */
   readonly location?: string;
+  /** Instead of a body. */
+  readonly file?: FileAnswer;
+}
+
+/** Bytes that were kept as they are. */
+export interface FileAnswer {
+  readonly bytes: Buffer;
+  readonly mediaType: string;
+  readonly fileName: string;
+  /** Of the bytes, in hex. */
+  readonly sha256: string;
 }
 
 /** A page for people, and the one style sheet it may use. */
@@ -92,6 +103,10 @@ export interface Route {
   /** What a refused write is called in the audit log. */
   readonly action?: string;
   readonly deprecation?: Deprecation;
+  /** Its subgraph may take as long as the request: it draws pages. */
+  readonly slow?: boolean;
+  /** The media types of a route that answers with a file. */
+  readonly download?: readonly string[];
   /** Given to who prefers HTML: a browser. `only` says that there is no JSON. */
   readonly page?: {
     readonly only: boolean;

@@ -2,6 +2,7 @@ import type { Route } from './route.ts';
 import { getAppointmentImportV1, importAppointmentsV1 } from './v1/appointment-imports.ts';
 import { getAppointmentV1, listAppointmentsV1 } from './v1/appointments.ts';
 import { getDocsV1 } from './v1/docs.ts';
+import { downloadExportV1, getExportV1, listExportsV1, requestExportV1 } from './v1/exports.ts';
 import { addImagingReferenceV1, getImagingReferenceV1 } from './v1/imaging-references.ts';
 import { listLowStockV1 } from './v1/inventory.ts';
 import { getPayableInvoiceV1 } from './v1/invoices.ts';
@@ -31,6 +32,10 @@ export const routes: readonly Route[] = [
   getAppointmentImportV1,
   addImagingReferenceV1,
   getImagingReferenceV1,
+  requestExportV1,
+  listExportsV1,
+  getExportV1,
+  downloadExportV1,
   getMeV1,
   getVersionsV1,
   getOpenApiV1,

@@ -3,8 +3,18 @@ import type { Context } from '@bridgework/kernel/context';
 import type { Money } from '@bridgework/kernel/money';
 import type { Resolvers } from '@bridgework/kernel/subgraph';
 import { z } from 'zod';
-import { findConfirmation, findConfirmationByTransaction } from './confirmations/find-confirmation.ts';
+import { closeBusinessDay, closeMonth } from './business-days/close-period.ts';
+import {
+  type Confirmation,
+  findConfirmation,
+  findConfirmationByTransaction,
+} from './confirmations/find-confirmation.ts';
 import { confirmationFilter, listConfirmations } from './confirmations/list-confirmations.ts';
+import { resolveConfirmation } from './confirmations/resolve-confirmation.ts';
+import { downloadExport } from './exports/download-export.ts';
+import { EXPORT_FORMATS, type ReportExport } from './exports/export.ts';
+import { exportFilter, findExport, listExports } from './exports/find-exports.ts';
+import { generateExport } from './exports/generate-export.ts';
 import { stateOfPlan } from './invoices/installment.ts';
 import { balanceOf, referenceFor, settledOf, totalOf } from './invoices/invoice.ts';
 import { linesOfInvoice, paymentsOfInvoice, planOfInvoice } from './invoices/load-invoice-parts.ts';
@@ -21,6 +31,12 @@ import { resolveForeign, resolveInvoice } from './references.ts';
 const byId = z.strictObject({ id: idArgument });
 const page = z.strictObject({ first: z.int(), after: z.string().nullish() });
 const confirmationPage = page.extend({ filter: confirmationFilter.nullish().transform((filter) => filter ?? {}) });
+const exportPage = page.extend({ filter: exportFilter.nullish().transform((filter) => filter ?? {}) });
+const file = z.strictObject({ id: idArgument, format: z.enum(EXPORT_FORMATS) });
+const dayOf = z.strictObject({
+  date: z.union([z.date().transform((at) => at.toISOString().slice(0, 10)), z.iso.date()]),
+});
+const monthOf = z.strictObject({ month: z.string().max(7) });
 const byTransaction = z.strictObject({ terminalId: lineArgument(64), terminalTxnId: lineArgument(64) });
 
 interface Reference {
@@ -43,11 +59,33 @@ export const resolvers: Resolvers = {
       findConfirmationByTransaction(ctx, parseArguments(byTransaction, input)),
     terminalConfirmations: (_: never, input: unknown, ctx) =>
       listConfirmations(ctx, parseArguments(confirmationPage, input)),
+    reportExport: (_: never, input: unknown, ctx) => findExport(ctx.db, parseArguments(byId, input).id),
+    reportExports: (_: never, input: unknown, ctx) => listExports(ctx, parseArguments(exportPage, input)),
+    reportExportContent: (_: never, input: unknown, ctx) => {
+      const { id, format } = parseArguments(file, input);
+      return downloadExport(ctx, id, format);
+    },
   },
   Mutation: {
     // Parsed inside, so that what its shape refuses is audited too.
     confirmPayment: (_: never, { input, idempotencyKey }: { input: unknown; idempotencyKey: string }, ctx) =>
       answerConfirmation(ctx, input, idempotencyKey),
+    requestReportExport: (_: never, { input, idempotencyKey }: { input: unknown; idempotencyKey: string }, ctx) =>
+      generateExport(ctx, input, idempotencyKey),
+    generateReportExport: (_: never, { input, idempotencyKey }: { input: unknown; idempotencyKey: string }, ctx) =>
+      generateExport(ctx, input, idempotencyKey),
+    closeBusinessDay: (_: never, input: unknown, ctx) => closeBusinessDay(ctx, parseArguments(dayOf, input).date),
+    closeMonth: (_: never, input: unknown, ctx) => closeMonth(ctx, parseArguments(monthOf, input).month),
+    resolveTerminalConfirmation: (_: never, input: unknown, ctx) => resolveConfirmation(ctx, input),
+  },
+  ReportExport: {
+    generatedBy: ({ generatedBy }: ReportExport, _: unknown, { caller }) =>
+      caller.kind === 'user' ? generatedBy : generatedBy.startsWith('token ') ? 'partner' : 'clinic',
+  },
+  TerminalConfirmation: {
+    resolutionReason: ({ resolutionReason }: Confirmation, _: unknown, { caller }) =>
+      caller.kind === 'user' ? resolutionReason : null,
+    resolvedBy: ({ resolvedBy }: Confirmation, _: unknown, { caller }) => (caller.kind === 'user' ? resolvedBy : null),
   },
   Invoice: {
     __resolveReference: resolveInvoice,

@@ -1,4 +1,5 @@
-import { bigint, boolean, date, integer, pgSchema, smallint, text, timestamp } from 'drizzle-orm/pg-core';
+import { bigint, boolean, customType, date, integer, pgSchema, smallint, text, timestamp } from 'drizzle-orm/pg-core';
+import type { ExportFormat, ExportKind } from './exports/export.ts';
 import type { RefusalCode } from './payments/payment-confirmation.ts';
 
 /** What this subgraph reads and writes of its schema; schema/migrations is the law, a test compares the two. */
@@ -89,4 +90,37 @@ export const terminalConfirmations = schema.table('terminal_confirmations', {
   resolvedBy: text(),
   resolvedAt: instant(),
   receivedAt: instant().notNull().defaultNow(),
+});
+
+const period = () => ({
+  status: text({ enum: ['OPEN', 'CLOSED'] }).notNull(),
+  closedAt: instant(),
+  closedBy: text(),
+});
+
+export const businessDays = schema.table('business_days', { businessDate: day().primaryKey(), ...period() });
+export const months = schema.table('months', { month: day().primaryKey(), ...period() });
+
+export const exports = schema.table('exports', {
+  key: key(),
+  id: text().notNull(),
+  kind: text().$type<ExportKind>().notNull(),
+  period: day().notNull(),
+  content: text().notNull(),
+  contentSha256: text('content_sha256').notNull(),
+  position: bigint({ mode: 'number' }).notNull(),
+  previousSha256: text('previous_sha256').notNull(),
+  generatedBy: text().notNull(),
+  generatedAt: instant().notNull(),
+});
+
+const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
+
+export const exportFiles = schema.table('export_files', {
+  key: key(),
+  exportKey: bigint({ mode: 'number' }).notNull(),
+  format: text().$type<ExportFormat>().notNull(),
+  content: bytes().notNull(),
+  sha256: text().notNull(),
+  createdAt: instant().notNull(),
 });

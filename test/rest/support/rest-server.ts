@@ -50,6 +50,7 @@ const everything: readonly Scope[] = [
   'write:payments',
   'write:appointments',
   'write:imaging',
+  'read:financials',
 ];
 export const CALLERS: Readonly<Record<string, { integrationId: `int_${string}`; scopes: readonly Scope[] }>> = {
   partner: { integrationId: newId('int'), scopes: everything },

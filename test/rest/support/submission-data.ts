@@ -1,4 +1,5 @@
 import { newId } from '@bridgework/kernel/ids';
+import { connection } from './clinic-data.ts';
 
 const at = '2026-03-01T08:30:00.000Z';
 
@@ -32,17 +33,35 @@ const imagingReference = {
   metadata: [],
 };
 
+const reportExport = {
+  id: newId('exp'),
+  kind: 'DAILY_COLLECTED_REVENUE',
+  period: '2026-03-31',
+  position: 1,
+  sha256: 'ab'.repeat(32),
+  previousSha256: '0'.repeat(64),
+  generatedAt: at,
+  generatedBy: 'clinic',
+  formats: ['CSV', 'JSON'],
+};
+
 /** What the graph answers to the operations of imports and imaging. */
 export const submissionRoot = {
   appointmentImport,
   imagingReference,
   importAppointments: { appointmentImport, background: false, replayed: false },
+  reportExport,
+  reportExports: connection([reportExport]),
+  reportExportContent: { content: Buffer.from('a,b').toString('base64'), sha256: 'ab'.repeat(32) },
+  requestReportExport: { reportExport, generatedEarlier: false, replayed: false },
   addImagingReference: { imagingReference, recordedEarlier: false, replayed: false },
 };
 
 export const submissionIds: Readonly<Record<string, string>> = {
   '/api/v1/appointment-imports/{id}': appointmentImport.id,
   '/api/v1/imaging-references/{id}': imagingReference.id,
+  '/api/v1/exports/{id}': reportExport.id,
+  '/api/v1/exports/{id}/content': reportExport.id,
 };
 
 /** A body that each of these routes takes. */
@@ -50,6 +69,7 @@ export const submissionBodies: Readonly<Record<string, object>> = {
   '/api/v1/appointment-imports': {
     rows: [{ external_id: 'X1', patient_id: newId('pat'), provider_id: newId('prv'), starts_at: at, ends_at: at }],
   },
+  '/api/v1/exports': { kind: 'DAILY_COLLECTED_REVENUE', period: '2026-03-31' },
   '/api/v1/imaging-references': {
     patient_id: newId('pat'),
     study_instance_uid: '1.2.3',
@@ -62,4 +82,9 @@ export const submissionBodies: Readonly<Record<string, object>> = {
     byte_size: 1,
     sha256: 'ab'.repeat(32),
   },
+};
+
+/** What a route must be asked with. */
+export const submissionQueries: Readonly<Record<string, string>> = {
+  '/api/v1/exports/{id}/content': '?format=csv',
 };

@@ -1,3 +1,4 @@
+import { verifyExports } from '@bridgework/billing';
 import type { Context } from '@bridgework/kernel/context';
 import {
   checkReviews,
@@ -32,6 +33,7 @@ export const DAILY_JOBS: readonly DailyJob[] = [
   // By the day that the gateways' snapshots go by.
   { name: 'reviews.check', run: ({ db, now }) => checkReviews(db, now().toISOString().slice(0, 10)) },
   { name: 'expiries.notice', run: ({ db, now }) => noticeExpiries(db, now()) },
+  { name: 'exports.verify', run: async (ctx) => ({ ...(await verifyExports(ctx)) }) },
 ];
 
 /** One month a call: between two of them those who waited go on. */

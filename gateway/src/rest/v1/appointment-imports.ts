@@ -73,7 +73,7 @@ interface ImportData {
 export const importAppointmentsV1 = defineRoute({
   method: 'POST',
   path: '/api/v1/appointment-imports',
-  tag: 'Appointments',
+  tag: 'Imports',
   operation: 'ImportAppointmentsV1',
   action: 'appointment.import',
   idempotent: true,
@@ -118,7 +118,7 @@ export const importAppointmentsV1 = defineRoute({
 export const getAppointmentImportV1 = defineRoute({
   method: 'GET',
   path: '/api/v1/appointment-imports/{id}',
-  tag: 'Appointments',
+  tag: 'Imports',
   operation: 'AppointmentImportV1',
   summary: 'Read an own import: how far it is, or why it failed.',
   personalData: true,

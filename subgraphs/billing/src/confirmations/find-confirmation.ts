@@ -16,9 +16,16 @@ export const confirmationColumns = {
   currency: terminalConfirmations.currency,
   capturedAt: terminalConfirmations.capturedAt,
   receivedAt: terminalConfirmations.receivedAt,
+  resolution: terminalConfirmations.resolution,
+  resolutionReason: terminalConfirmations.resolutionReason,
+  resolvedBy: terminalConfirmations.resolvedBy,
+  resolvedAt: terminalConfirmations.resolvedAt,
   businessDate: payments.businessDate,
   latePosted: sql<boolean>`coalesce(${payments.latePosted}, false)`,
 };
+
+/** A confirmation as the graph shows it. */
+export type Confirmation = NonNullable<Awaited<ReturnType<typeof findConfirmation>>>;
 
 /** A confirmation of the caller's own; null for an unknown one and for anybody else's, which look the same. */
 export async function findConfirmation(ctx: Context, id: string) {
