@@ -12,6 +12,7 @@ import { getOpenApiV1, getOpenApiV2 } from './v1/openapi.ts';
 import { getPatientV1 } from './v1/patients.ts';
 import { confirmPaymentV1, findPaymentConfirmationV1, getPaymentConfirmationV1 } from './v1/payment-confirmations.ts';
 import { getProblemTypeV1 } from './v1/problems.ts';
+import { reportRoutesV1 } from './v1/reports.ts';
 import { getVersionsV1 } from './v1/versions.ts';
 import { getVisitV1, listVisitsV1 } from './v1/visits.ts';
 import { getAppointmentV2, listAppointmentsV2 } from './v2/appointments.ts';
@@ -36,6 +37,7 @@ export const routes: readonly Route[] = [
   listExportsV1,
   getExportV1,
   downloadExportV1,
+  ...reportRoutesV1,
   getMeV1,
   getVersionsV1,
   getOpenApiV1,

@@ -23,6 +23,7 @@ import {
   resolveProvider,
   resolveVisit,
 } from './references.ts';
+import { type ActivityReport, activityReport, REPORT_KINDS } from './reports/activity-report.ts';
 import { listVisits, visitFilter } from './visits/list-visits.ts';
 import { proceduresOfVisit, type Visit, visitById, visitOfAppointment } from './visits/load-visits.ts';
 
@@ -30,6 +31,8 @@ const byId = z.strictObject({ id: idArgument });
 const page = z.strictObject({ first: z.int(), after: z.string().nullish() });
 const appointmentPage = page.extend({ filter: appointmentFilter.nullish().transform((filter) => filter ?? {}) });
 const write = z.strictObject({ input: z.unknown(), idempotencyKey: z.string() });
+const day = z.union([z.date().transform((at) => at.toISOString().slice(0, 10)), z.iso.date()]);
+const report = z.strictObject({ kind: z.enum(REPORT_KINDS), from: day, to: day });
 const visitPage = page.extend({ filter: visitFilter.nullish().transform((filter) => filter ?? {}) });
 
 /** A thing of which at first only the id is known: its row is read when a field other than the id is asked for. */
@@ -53,6 +56,10 @@ export const resolvers: Resolvers = {
     patient: (_: never, input: unknown, ctx) => patientById(ctx, parseArguments(byId, input).id),
     providers: (_: never, input: unknown, ctx) => listProviders(ctx, parseArguments(page, input)),
     appointmentImport: (_: never, input: unknown, ctx) => findImport(ctx, parseArguments(byId, input).id),
+    activityReport: (_: never, input: unknown, ctx) => {
+      const { kind, from, to } = parseArguments(report, input);
+      return activityReport(ctx, kind, from, to);
+    },
     imagingReference: (_: never, input: unknown, ctx) => ownImagingReference(ctx, parseArguments(byId, input).id),
   },
   Mutation: {
@@ -65,6 +72,10 @@ export const resolvers: Resolvers = {
       const answer = await addImagingReference(ctx, input, idempotencyKey);
       return { ...answer, imagingReference: await ownImagingReference(ctx, answer.imagingReference.id) };
     },
+  },
+  ActivityReportRow: {
+    provider: ({ providerId }: ActivityReport['rows'][number]): Reference | null =>
+      providerId === null ? null : { id: providerId },
   },
   AppointmentImport: {
     errors: ({ errors }: Import) => errors.map(toFieldError),

@@ -51,6 +51,7 @@ const everything: readonly Scope[] = [
   'write:appointments',
   'write:imaging',
   'read:financials',
+  'read:reports',
 ];
 export const CALLERS: Readonly<Record<string, { integrationId: `int_${string}`; scopes: readonly Scope[] }>> = {
   partner: { integrationId: newId('int'), scopes: everything },

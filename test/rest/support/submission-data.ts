@@ -50,6 +50,12 @@ export const submissionRoot = {
   appointmentImport,
   imagingReference,
   importAppointments: { appointmentImport, background: false, replayed: false },
+  activityReport: {
+    from: '2026-03-01',
+    to: '2026-03-31',
+    unit: 'MONTH',
+    rows: [{ provider: null, cells: [{ period: null, suppressed: false, count: 9, rate: null }] }],
+  },
   reportExport,
   reportExports: connection([reportExport]),
   reportExportContent: { content: Buffer.from('a,b').toString('base64'), sha256: 'ab'.repeat(32) },
@@ -87,4 +93,7 @@ export const submissionBodies: Readonly<Record<string, object>> = {
 /** What a route must be asked with. */
 export const submissionQueries: Readonly<Record<string, string>> = {
   '/api/v1/exports/{id}/content': '?format=csv',
+  '/api/v1/reports/daily-appointments': '?from=2026-03-01&to=2026-03-31',
+  '/api/v1/reports/visit-volume': '?from=2026-03-01&to=2026-03-31',
+  '/api/v1/reports/no-show-rate': '?from=2026-03-01&to=2026-03-31',
 };
