@@ -18,6 +18,8 @@ export interface PageInfo {
 export interface Position {
   readonly at: string;
   readonly id: string;
+  /** Where a walk that is bounded ends; the same in all its cursors. */
+  readonly until?: string;
 }
 
 export const MAX_PAGE = 100;
@@ -53,8 +55,8 @@ export function toConnection<Node>(
 }
 
 /** Opaque to callers. The REST facade seals it once more and binds it to integration, filter and sort. */
-export const encodeCursor = ({ at, id }: Position): string =>
-  Buffer.from(JSON.stringify([at, id]), 'utf8').toString('base64url');
+export const encodeCursor = ({ at, id, until }: Position): string =>
+  Buffer.from(JSON.stringify(until === undefined ? [at, id] : [at, id, until]), 'utf8').toString('base64url');
 
 /** The position a cursor stands for; null without one. Throws VALIDATION_FAILED for anything we did not write. */
 export function decodeCursor(after: string | null | undefined): Position | null {
@@ -65,11 +67,16 @@ export function decodeCursor(after: string | null | undefined): Position | null 
 }
 
 /** As {@link decodeCursor} for a walk sorted by an instant. */
-export function decodeInstantCursor(after: string | null | undefined): { at: Date; id: string } | null {
+export function decodeInstantCursor(after: string | null | undefined): { at: Date; id: string; until?: Date } | null {
   const position = decodeCursor(after);
   if (position === null) return null;
-  const at = new Date(position.at);
-  if (!Number.isNaN(at.getTime()) && at.toISOString() === position.at) return { at, id: position.id };
+  const { at, id, until } = position;
+  return { at: instantOf(at), id, ...(until === undefined ? {} : { until: instantOf(until) }) };
+}
+
+function instantOf(text: string): Date {
+  const at = new Date(text);
+  if (!Number.isNaN(at.getTime()) && at.toISOString() === text) return at;
   throw notOurs();
 }
 
@@ -83,8 +90,8 @@ const cursor = z
   .max(512)
   .transform((text, issue): Position => {
     try {
-      const [at, id] = tuple.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
-      return { at, id };
+      const [at, id, until] = tuple.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
+      return { at, id, ...(until === undefined ? {} : { until }) };
     } catch {
       issue.addIssue({ code: 'custom', message: 'is not a cursor' });
       return z.NEVER;
@@ -92,4 +99,4 @@ const cursor = z
   });
 /** PostgreSQL takes no NUL and UTF-8 no lone surrogate; none of our cursors holds one. */
 const part = z.string().regex(/^[^\p{Cc}\p{Cs}]*$/u);
-const tuple = z.tuple([part, part]);
+const tuple = z.union([z.tuple([part, part]), z.tuple([part, part, part])]);

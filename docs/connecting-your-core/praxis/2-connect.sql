@@ -12,7 +12,7 @@ alter table praxis.patient add column kennung text not null unique default base.
 alter table praxis.behandler add column kennung text not null unique default base.new_id('prv');
 alter table praxis.stuhl add column kennung text not null unique default base.new_id('chr');
 alter table praxis.termin add column kennung text not null unique default base.new_id('apt'),
-  add column folge integer not null default 1, add column geaendert timestamptz(3) not null default now(),
+  add column folge integer not null default 1, add column geaendert timestamptz(3) not null default base.written_at(),
   add column angelegt timestamptz(3) not null default now(),
   add column partner text, add column fremd_nr text, add column import_key bigint, add unique (partner, fremd_nr),
   add check ((partner is null) = (fremd_nr is null)),
@@ -24,7 +24,7 @@ alter table praxis.termin add column kennung text not null unique default base.n
     tsrange(tag + beginn, tag + beginn + make_interval(mins => dauer_minuten)) with &&)
     where (zustand in ('geplant', 'bestaetigt', 'laeuft'));
 alter table praxis.sitzung add column kennung text not null unique default base.new_id('vis'),
-  add column geaendert timestamptz(3) not null default now();
+  add column geaendert timestamptz(3) not null default base.written_at();
 alter table praxis.leistung add column kennung text not null unique default base.new_id('prc');
 alter table praxis.bild add column kennung text not null unique default base.new_id('img'), add column partner text,
   add column angelegt timestamptz(3) not null default now(), add unique (partner, instanz);

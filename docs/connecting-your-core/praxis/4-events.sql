@@ -4,7 +4,7 @@ set local role praxis_owner;
 
 create function praxis.termin_folge() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as
-$$ begin new.folge := old.folge + 1; new.geaendert := now(); return new; end $$;
+$$ begin new.folge := old.folge + 1; new.geaendert := base.written_at(); return new; end $$;
 create trigger folge before update on praxis.termin for each row execute function praxis.termin_folge();
 
 create function praxis.termin_melden() returns trigger language plpgsql security definer
@@ -44,6 +44,11 @@ begin
 end
 $$;
 create trigger melden after insert or update on praxis.termin for each row execute function praxis.termin_melden();
+
+create function praxis.sitzung_geaendert() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as
+$$ begin new.geaendert := base.written_at(); return new; end $$;
+create trigger geaendert before update on praxis.sitzung
+  for each row execute function praxis.sitzung_geaendert();
 
 create function praxis.sitzung_melden() returns trigger language plpgsql security definer
   set search_path = pg_catalog, pg_temp as

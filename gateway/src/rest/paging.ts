@@ -120,6 +120,8 @@ export interface PageRequest {
 /** What a list route makes of the operation's data. */
 export interface Page<Dto> {
   readonly data: readonly Dto[];
+  /** Of a walk: where the next one begins. */
+  readonly nextUpdatedSince?: string;
   readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
 }
 
@@ -129,27 +131,59 @@ export interface Connection<Node> {
   readonly pageInfo: Page<Node>['pageInfo'];
 }
 
+/** A connection that is walked by `updatedSince`. */
+export interface WalkedConnection<Node> extends Connection<Node> {
+  readonly nextUpdatedSince: string | null;
+}
+
+/** From the beginning of time: a list without `updated_since` is the first walk. */
+export const EVER = '1900-01-01T00:00:00.000Z';
+
 /** A connection's page with each node as v1 shows it. */
 export const pageFrom = <Node, Dto>({ edges, pageInfo }: Connection<Node>, toDto: (node: Node) => Dto): Page<Dto> => ({
   data: edges.map(({ node }) => toDto(node)),
   pageInfo,
 });
 
+/** As {@link pageFrom}, with where the next walk begins. */
+export const walkFrom = <Node, Dto>(walked: WalkedConnection<Node>, toDto: (node: Node) => Dto): Page<Dto> => ({
+  ...pageFrom(walked, toDto),
+  nextUpdatedSince: walked.nextUpdatedSince ?? EVER,
+});
+
+const pageShape = <Dto extends z.ZodType>(dto: Dto) => ({
+  data: z.array(dto),
+  has_more: z.boolean(),
+  next_cursor: z.string().nullable().meta({ description: 'Opaque; null on the last page.' }),
+});
+
 /** The answer of a list of these. */
-export const pageOf = <Dto extends z.ZodType>(dto: Dto, id: string) =>
+export const pageOf = <Dto extends z.ZodType>(dto: Dto, id: string) => z.strictObject(pageShape(dto)).meta({ id });
+
+/** The answer of a list that is walked by `updated_since`. */
+export const walkPageOf = <Dto extends z.ZodType>(dto: Dto, id: string) =>
   z
     .strictObject({
-      data: z.array(dto),
-      has_more: z.boolean(),
-      next_cursor: z.string().nullable().meta({ description: 'Opaque; null on the last page.' }),
+      ...pageShape(dto),
+      next_updated_since: z.iso.datetime({ precision: 3 }).meta({
+        description:
+          'Where the next walk begins, the same on every page of this one. The two together miss nothing that was changed in ' +
+          'the meantime; what was changed around this instant may come in both.',
+      }),
     })
     .meta({ id });
 
 export function writePage<Dto>(page: Page<Dto>, seal: (position: string) => string): { body: unknown; next?: string } {
+  const { data, nextUpdatedSince } = page;
   const { hasNextPage, endCursor } = page.pageInfo;
   const next = hasNextPage && endCursor !== null ? seal(endCursor) : undefined;
   return {
-    body: { data: page.data, has_more: next !== undefined, next_cursor: next ?? null },
+    body: {
+      data,
+      has_more: next !== undefined,
+      next_cursor: next ?? null,
+      ...(nextUpdatedSince === undefined ? {} : { next_updated_since: nextUpdatedSince }),
+    },
     ...(next === undefined ? {} : { next }),
   };
 }

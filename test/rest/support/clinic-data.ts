@@ -98,6 +98,7 @@ export const connection =
     return {
       edges: page.map((node) => ({ node })),
       pageInfo: { hasNextPage: end < nodes.length, endCursor: page.length === 0 ? null : String(end - 1) },
+      nextUpdatedSince: at,
     };
   };
 

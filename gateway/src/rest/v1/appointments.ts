@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineRoute, found } from '../define-route.ts';
-import { type Connection, pageFrom, pageOf } from '../paging.ts';
+import { EVER, type WalkedConnection, walkFrom, walkPageOf } from '../paging.ts';
 import { givenInstant, idOf, instant } from '../values.ts';
 
 const AppointmentStatusV1 = z.enum(['SCHEDULED', 'CONFIRMED', 'IN_PROGRESS', 'COMPLETED', 'CANCELLED', 'NO_SHOW']);
@@ -64,18 +64,19 @@ export const listAppointmentsV1 = defineRoute({
     status: AppointmentStatusV1.optional(),
     provider_id: idOf('prv').optional(),
   }),
-  answers: { 200: pageOf(AppointmentV1, 'AppointmentPage') },
+  answers: { 200: walkPageOf(AppointmentV1, 'AppointmentPage') },
   variables: ({ query, page }) => ({
     filter: {
       startsFrom: query.starts_from ?? null,
       startsTo: query.starts_to ?? null,
-      updatedSince: query.updated_since ?? null,
+      updatedSince: query.updated_since ?? EVER,
       status: query.status ?? null,
       providerId: query.provider_id ?? null,
     },
     ...page,
   }),
-  toV1: (data: { readonly appointments: Connection<AppointmentNode> }) => pageFrom(data.appointments, toAppointmentV1),
+  toV1: (data: { readonly appointments: WalkedConnection<AppointmentNode> }) =>
+    walkFrom(data.appointments, toAppointmentV1),
 });
 
 export const getAppointmentV1 = defineRoute({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineRoute, found } from '../define-route.ts';
-import { type Connection, pageFrom, pageOf } from '../paging.ts';
+import { EVER, type WalkedConnection, walkFrom, walkPageOf } from '../paging.ts';
 import { givenInstant, idOf, instant } from '../values.ts';
 
 const VisitStatusV1 = z.enum(['OPEN', 'COMPLETED']);
@@ -61,18 +61,18 @@ export const listVisitsV1 = defineRoute({
     status: VisitStatusV1.optional(),
     provider_id: idOf('prv').optional(),
   }),
-  answers: { 200: pageOf(VisitV1, 'VisitPage') },
+  answers: { 200: walkPageOf(VisitV1, 'VisitPage') },
   variables: ({ query, page }) => ({
     filter: {
       startedFrom: query.started_from ?? null,
       startedTo: query.started_to ?? null,
-      updatedSince: query.updated_since ?? null,
+      updatedSince: query.updated_since ?? EVER,
       status: query.status ?? null,
       providerId: query.provider_id ?? null,
     },
     ...page,
   }),
-  toV1: (data: { readonly visits: Connection<VisitNode> }) => pageFrom(data.visits, toVisitV1),
+  toV1: (data: { readonly visits: WalkedConnection<VisitNode> }) => walkFrom(data.visits, toVisitV1),
 });
 
 export const getVisitV1 = defineRoute({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineRoute, found } from '../define-route.ts';
-import { type Connection, pageFrom, pageOf } from '../paging.ts';
+import { EVER, type WalkedConnection, walkFrom, walkPageOf } from '../paging.ts';
 import { givenInstant, idOf, instant } from '../values.ts';
 
 /**
@@ -80,18 +80,19 @@ export const listAppointmentsV2 = defineRoute({
     status: z.enum(STATUSES).optional(),
     provider_id: idOf('prv').optional(),
   }),
-  answers: { 200: pageOf(AppointmentV2, 'AppointmentPage') },
+  answers: { 200: walkPageOf(AppointmentV2, 'AppointmentPage') },
   variables: ({ query, page }) => ({
     filter: {
       startsFrom: query.slot_from ?? null,
       startsTo: query.slot_until ?? null,
-      updatedSince: query.updated_since ?? null,
+      updatedSince: query.updated_since ?? EVER,
       status: query.status?.toUpperCase() ?? null,
       providerId: query.provider_id ?? null,
     },
     ...page,
   }),
-  toV1: (data: { readonly appointments: Connection<AppointmentNode> }) => pageFrom(data.appointments, toAppointmentV2),
+  toV1: (data: { readonly appointments: WalkedConnection<AppointmentNode> }) =>
+    walkFrom(data.appointments, toAppointmentV2),
 });
 
 export const getAppointmentV2 = defineRoute({

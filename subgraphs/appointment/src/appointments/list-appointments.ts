@@ -1,9 +1,10 @@
 import { idArgument } from '@bridgework/kernel/arguments';
-import { type Connection, decodeInstantCursor, pageSize, toConnection } from '@bridgework/kernel/connection';
+import { decodeInstantCursor, pageSize } from '@bridgework/kernel/connection';
 import type { Context } from '@bridgework/kernel/context';
 import { and, asc, eq, gte, lt, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { appointments } from '../tables.ts';
+import { type WalkPage, walk } from '../walks/walk.ts';
 import { type Appointment, appointmentColumns } from './load-appointments.ts';
 
 export const appointmentFilter = z.strictObject({
@@ -27,23 +28,26 @@ export interface ListAppointments {
  *
  * @throws DomainError VALIDATION_FAILED for a page out of range or a cursor that we did not give.
  */
-export async function listAppointments(ctx: Context, input: ListAppointments): Promise<Connection<Appointment>> {
+export async function listAppointments(ctx: Context, input: ListAppointments): Promise<WalkPage<Appointment>> {
   const first = pageSize(input.first);
   const position = decodeInstantCursor(input.after);
-  const rows = await ctx.db
-    .select(appointmentColumns)
-    .from(appointments)
-    .where(
-      and(
-        ...conditionsOf(input.filter),
-        position === null
-          ? undefined
-          : sql`(${appointments.updatedAt}, ${appointments.id}) > (${position.at.toISOString()}::timestamptz, ${position.id})`,
-      ),
-    )
-    .orderBy(asc(appointments.updatedAt), asc(appointments.id))
-    .limit(first + 1);
-  return toConnection(rows, first, input.after, (row) => ({ at: row.updatedAt.toISOString(), id: row.id }));
+  const { updatedSince } = input.filter;
+  return walk(ctx, { first, after: input.after, position, updatedSince }, (until) =>
+    ctx.db
+      .select(appointmentColumns)
+      .from(appointments)
+      .where(
+        and(
+          ...conditionsOf(input.filter),
+          until === undefined ? undefined : lt(appointments.updatedAt, until),
+          position === null
+            ? undefined
+            : sql`(${appointments.updatedAt}, ${appointments.id}) > (${position.at.toISOString()}::timestamptz, ${position.id})`,
+        ),
+      )
+      .orderBy(asc(appointments.updatedAt), asc(appointments.id))
+      .limit(first + 1),
+  );
 }
 
 const conditionsOf = ({ startsFrom, startsTo, updatedSince, status, providerId }: AppointmentFilter) => [

@@ -1,9 +1,10 @@
 import { idArgument } from '@bridgework/kernel/arguments';
-import { type Connection, decodeInstantCursor, pageSize, toConnection } from '@bridgework/kernel/connection';
+import { decodeInstantCursor, pageSize } from '@bridgework/kernel/connection';
 import type { Context } from '@bridgework/kernel/context';
 import { and, asc, eq, gte, lt, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { visits } from '../tables.ts';
+import { type WalkPage, walk } from '../walks/walk.ts';
 import { type Visit, visitColumns } from './load-visits.ts';
 
 export const visitFilter = z.strictObject({
@@ -27,23 +28,26 @@ export interface ListVisits {
  *
  * @throws DomainError VALIDATION_FAILED for a page out of range or a cursor that we did not give.
  */
-export async function listVisits(ctx: Context, input: ListVisits): Promise<Connection<Visit>> {
+export async function listVisits(ctx: Context, input: ListVisits): Promise<WalkPage<Visit>> {
   const first = pageSize(input.first);
   const position = decodeInstantCursor(input.after);
-  const rows = await ctx.db
-    .select(visitColumns)
-    .from(visits)
-    .where(
-      and(
-        ...conditionsOf(input.filter),
-        position === null
-          ? undefined
-          : sql`(${visits.updatedAt}, ${visits.id}) > (${position.at.toISOString()}::timestamptz, ${position.id})`,
-      ),
-    )
-    .orderBy(asc(visits.updatedAt), asc(visits.id))
-    .limit(first + 1);
-  return toConnection(rows, first, input.after, (row) => ({ at: row.updatedAt.toISOString(), id: row.id }));
+  const { updatedSince } = input.filter;
+  return walk(ctx, { first, after: input.after, position, updatedSince }, (until) =>
+    ctx.db
+      .select(visitColumns)
+      .from(visits)
+      .where(
+        and(
+          ...conditionsOf(input.filter),
+          until === undefined ? undefined : lt(visits.updatedAt, until),
+          position === null
+            ? undefined
+            : sql`(${visits.updatedAt}, ${visits.id}) > (${position.at.toISOString()}::timestamptz, ${position.id})`,
+        ),
+      )
+      .orderBy(asc(visits.updatedAt), asc(visits.id))
+      .limit(first + 1),
+  );
 }
 
 const conditionsOf = ({ startedFrom, startedTo, updatedSince, status, providerId }: VisitFilter) => [
