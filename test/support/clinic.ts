@@ -89,6 +89,10 @@ export interface Clinic {
   /** Bytes the gateway has sent so far to the subgraphs that hold the clinic's data. */
   askedOfSubgraphs(): number;
   fetch(path: string, init?: RequestInit): Promise<Answer>;
+  /** A further gateway over the same clinic, with other settings. */
+  openGateway(settings: Readonly<Record<string, string>>): Promise<OpenGateway>;
+  /** Settings of the subgraph host, to run a process of it. */
+  readonly hostSettings: Readonly<Record<string, string | undefined>>;
   /** Waits until this audit entry is there. */
   audited(where: {
     action: string;
@@ -97,6 +101,12 @@ export interface Clinic {
     entityId?: string;
     requestId?: string;
   }): Promise<Record<string, unknown>>;
+  close(): Promise<void>;
+}
+
+export interface OpenGateway {
+  readonly origin: string;
+  fetch(path: string, init?: RequestInit): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -111,6 +121,8 @@ export async function exampleDocuments(): Promise<string[]> {
 export interface ClinicOptions {
   readonly redisUrl?: string;
   readonly simulator?: boolean;
+  /** Settings of the gateway beside those it needs, for example its quota. */
+  readonly gateway?: Readonly<Record<string, string>>;
   /** A database that has a clinic already, dropped with the rest; by default a new one is filled with the small clinic. */
   readonly database?: TestDatabase;
 }
@@ -131,41 +143,48 @@ export async function startClinic(options: ClinicOptions = {}): Promise<Clinic> 
   const shared = { CLINIC_ENV: 'sandbox', DATA_DIR: dataDir, REDIS_URL: options.redisUrl };
   const log = createLogger('test', { level: process.env.LOG_LEVEL ?? 'silent' });
 
-  const host = buildSubgraphHost(
-    readSubgraphHostConfig({
-      ...shared,
-      ...addresses,
-      APPOINTMENT_DATABASE_URL: database.urlFor('bridgework_appointment'),
-      BILLING_DATABASE_URL: database.urlFor('bridgework_billing'),
-      INVENTORY_DATABASE_URL: database.urlFor('bridgework_inventory'),
-      INTEGRATION_DATABASE_URL: database.urlFor('bridgework_integration'),
-      CALLER_PUBLIC_KEY: secrets.callerPublicKey,
-      REGISTRY_SIGNING_KEY: secrets.registrySigningKey,
-      SECRETS_KEY: secrets.secretsKey,
-      TOKEN_PEPPER: secrets.tokenPepper,
-    }),
-    { subgraphs: [appointment, billing, inventory, integration], log },
-  );
+  const hostSettings = {
+    ...shared,
+    ...addresses,
+    APPOINTMENT_DATABASE_URL: database.urlFor('bridgework_appointment'),
+    BILLING_DATABASE_URL: database.urlFor('bridgework_billing'),
+    INVENTORY_DATABASE_URL: database.urlFor('bridgework_inventory'),
+    INTEGRATION_DATABASE_URL: database.urlFor('bridgework_integration'),
+    CALLER_PUBLIC_KEY: secrets.callerPublicKey,
+    REGISTRY_SIGNING_KEY: secrets.registrySigningKey,
+    SECRETS_KEY: secrets.secretsKey,
+    TOKEN_PEPPER: secrets.tokenPepper,
+  };
+  const host = buildSubgraphHost(readSubgraphHostConfig(hostSettings), {
+    subgraphs: [appointment, billing, inventory, integration],
+    log,
+  });
   await host.listen();
 
-  const gateway = await buildGateway(
-    readGatewayConfig({
-      ...shared,
-      ...addresses,
-      ...addressesOf(CLINICAL.map((name) => [name, join(dataDir, `${name}-counted.sock`)])),
-      PORT: '0',
-      CALLER_SIGNING_KEY: secrets.callerSigningKey,
-      REGISTRY_PUBLIC_KEY: secrets.registryPublicKey,
-      TOKEN_PEPPER: secrets.tokenPepper,
-      CURSOR_KEY: secrets.cursorKey,
-      OIDC_ISSUER: DEVELOPMENT_ISSUER,
-      OIDC_AUDIENCE: DEVELOPMENT_AUDIENCE,
-      OIDC_JWKS: issuer.jwks,
-    }),
-    { log, now: () => new Date() },
-  );
-  const origin = await gateway.listen();
-  await gateway.ready();
+  const openGateway: Clinic['openGateway'] = async (settings) => {
+    const gateway = await buildGateway(
+      readGatewayConfig({
+        ...shared,
+        ...addresses,
+        ...addressesOf(CLINICAL.map((name) => [name, join(dataDir, `${name}-counted.sock`)])),
+        PORT: '0',
+        CALLER_SIGNING_KEY: secrets.callerSigningKey,
+        REGISTRY_PUBLIC_KEY: secrets.registryPublicKey,
+        TOKEN_PEPPER: secrets.tokenPepper,
+        CURSOR_KEY: secrets.cursorKey,
+        OIDC_ISSUER: DEVELOPMENT_ISSUER,
+        OIDC_AUDIENCE: DEVELOPMENT_AUDIENCE,
+        OIDC_JWKS: issuer.jwks,
+        ...settings,
+      }),
+      { log, now: () => new Date() },
+    );
+    const origin = await gateway.listen();
+    await gateway.ready();
+    return { origin, fetch: createRequest(origin), close: () => gateway.close() };
+  };
+  const gateway = await openGateway(options.gateway ?? {});
+  const { origin } = gateway;
 
   const workers = buildWorkers(
     readWorkersConfig({
@@ -197,6 +216,8 @@ export async function startClinic(options: ClinicOptions = {}): Promise<Clinic> 
     core,
     owner,
     fetch: request,
+    openGateway,
+    hostSettings,
     askedOfSubgraphs: () => proxies.reduce((sum, proxy) => sum + proxy.asked(), 0),
     partner: (wanted) => registerPartner(request, { huda, omar }, wanted),
     audited: (where) =>

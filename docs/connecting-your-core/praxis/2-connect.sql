@@ -1,7 +1,7 @@
 -- Connects the core of 1-core.sql: our tables give way to read views over its own, its triggers emit the eight events,
 -- and the external writes go to its tables. Run by the database's owner, after every migration, in one transaction.
 grant usage on schema base, outbox, billing, appointment to praxis_owner;
-grant execute on function base.new_id(text), base.new_reference(), base.crockford(bigint, integer), base.local_date(timestamptz),
+grant execute on function base.new_id(text), base.written_at(), base.new_reference(), base.crockford(bigint, integer), base.local_date(timestamptz),
   base.clinic_time_zone(), outbox.emit(text, text, text, jsonb, timestamptz), billing.open_business_day(timestamptz),
   billing.lock_business_day(date), billing.lock_terminal_transaction(text, text, text) to praxis_owner;
 

@@ -3,8 +3,11 @@ import type { Address } from '@bridgework/kernel/config';
 import { SUBGRAPH_NAMES, type SubgraphName } from '@bridgework/schema';
 import { type Dispatcher, Pool } from 'undici';
 
-/** One call may take this long, connecting and reading included. */
-export const SUBGRAPH_TIMEOUT_MS = 2000;
+/**
+ * One call may take this long, connecting and reading included: longer than the two seconds that a write may wait for its
+ * idempotency key, or the caller would be told 503 where 409 is the answer.
+ */
+export const SUBGRAPH_TIMEOUT_MS = 3000;
 
 export interface SubgraphCall {
   readonly method: 'GET' | 'POST';

@@ -1,5 +1,6 @@
 import type { Tx } from '@bridgework/kernel/database';
 import { newId } from '@bridgework/kernel/ids';
+import { sql } from 'drizzle-orm';
 import { terminalConfirmations } from '../tables.ts';
 import type { EarlierConfirmation } from './find-confirmation.ts';
 import type { ConfirmPayment } from './parse-confirmation.ts';
@@ -53,5 +54,21 @@ async function keep(tx: Tx, terminal: Terminal, input: ConfirmPayment, verdict: 
     reason: verdict.code,
     balanceMinor: verdict.balanceMinor,
   });
+  if (ALERTED.has(verdict.code)) await tellManagers(tx, terminal, verdict.code);
   return id;
+}
+
+/** Rows 10, 12, 13 and 15: money was taken that the ledger cannot hold, and somebody should look soon. */
+const ALERTED: ReadonlySet<Refused['code']> = new Set([
+  'TRANSACTION_CONFLICT',
+  'INVOICE_NOT_PAYABLE',
+  'INVOICE_ALREADY_PAID',
+  'AMOUNT_EXCEEDS_BALANCE',
+]);
+
+/** Once an hour for an integration, however many captures wait. */
+async function tellManagers(tx: Tx, { integrationId }: Terminal, code: Refused['code']): Promise<void> {
+  const detail = `A terminal captured money that could not be booked (${code}); its confirmation waits for a review.`;
+  await tx.execute(sql`
+    select integration.raise_alert('terminal_confirmation.refused', 'integration', ${integrationId}, ${detail})`);
 }
