@@ -20,6 +20,7 @@ import {
 } from './support/clinic-data.ts';
 import { type RestServer, startRest } from './support/rest-server.ts';
 import { submissionBodies, submissionIds, submissionQueries, submissionRoot } from './support/submission-data.ts';
+import { webhookBodies, webhookIds, webhookRoot } from './support/webhook-data.ts';
 
 const documents = readRegisteredDocuments();
 const openapis = VERSIONS.map(({ major }) => [major, buildOpenApi(routes, documents, major)] as const);
@@ -36,6 +37,7 @@ let rest: RestServer;
 beforeAll(async () => {
   rest = await startRest({
     me: me(),
+    ...webhookRoot,
     appointment: rows.a,
     appointments: connection([rows.a]),
     patient: rows.p,
@@ -103,6 +105,7 @@ const IDS: Readonly<Record<string, string>> = {
   '/api/v1/problems/{slug}': 'not-found',
   '/api/v2/appointments/{id}': rows.a.id,
   ...submissionIds,
+  ...webhookIds,
 };
 
 test.each(routes.map((route) => [name(route), route] as const))('%s answers what it documents', async (_, route) => {
@@ -111,17 +114,18 @@ test.each(routes.map((route) => [name(route), route] as const))('%s answers what
     route.operation === 'FindPaymentConfirmationV1'
       ? '?terminal_id=T1&terminal_txn_id=X1'
       : (submissionQueries[route.path] ?? '');
+  const given = submissionBodies[route.path] ?? webhookBodies[route.path] ?? payment();
   const { status, body } = await rest.send(`${path}${query}`, {
     method: route.method,
     ...(route.operation === undefined ? { as: null } : {}),
-    ...(route.body === undefined
-      ? {}
-      : {
-          body: JSON.stringify(submissionBodies[route.path] ?? payment()),
-          headers: { 'content-type': 'application/json', 'idempotency-key': 'k' },
-        }),
+    headers: {
+      ...(route.ifMatch ? { 'if-match': `"v3-${'a'.repeat(27)}"` } : {}),
+      ...(route.idempotent ? { 'idempotency-key': 'k' } : {}),
+      ...(route.body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(route.body === undefined ? {} : { body: JSON.stringify(given) }),
   });
   expect(Object.keys(paths[route.path]?.[route.method.toLowerCase()]?.responses ?? {})).toContain(String(status));
   expect(status).toBeLessThan(300);
-  if (route.page?.only !== true) expect(route.answers[status]?.safeParse(body).error).toBeUndefined();
+  if (route.page?.only !== true && status !== 204) expect(route.answers[status]?.safeParse(body).error).toBeUndefined();
 });

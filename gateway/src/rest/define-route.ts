@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { readIdempotencyKey } from './idempotency.ts';
 import { DEFAULT_LIMIT, PAGE_PARAMETERS, type Page, type PageRequest, writePage } from './paging.ts';
 import { parseInput, readQuery } from './parse-input.ts';
+import { readIfMatch } from './preconditions.ts';
 import type {
   Deprecation,
   FullerOperation,
@@ -19,15 +20,16 @@ type Shape = z.ZodObject;
 type Read<Schema> = Schema extends Shape ? z.output<Schema> : Record<never, never>;
 
 /** What `variables` and `toV1` are given: parsed input, of the types the definition declares. */
-export type RouteInput<Params, Query, Body, Idempotent, Sort> = {
+export type RouteInput<Params, Query, Body, Idempotent, Sort, IfMatch = undefined> = {
   readonly params: Read<Params>;
   readonly query: Read<Query>;
 } & (Body extends Shape ? { readonly body: Read<Body> } : unknown) &
   (Idempotent extends true ? { readonly idempotencyKey: string } : unknown) &
-  (Sort extends string ? { readonly page: PageRequest } : unknown);
+  (Sort extends string ? { readonly page: PageRequest } : unknown) &
+  (IfMatch extends true ? { readonly version: number } : unknown);
 
 /** A route as it is written down in `v1/`. */
-export interface RouteDefinition<Params, Query, Body, Idempotent, Sort, Data, Dto> {
+export interface RouteDefinition<Params, Query, Body, Idempotent, Sort, IfMatch, Data, Dto> {
   readonly method: Method;
   readonly path: RoutePath;
   readonly tag: string;
@@ -41,6 +43,10 @@ export interface RouteDefinition<Params, Query, Body, Idempotent, Sort, Data, Dt
   readonly maxBodyBytes?: number;
   /** A write that is done once per Idempotency-Key. */
   readonly idempotent?: Idempotent;
+  /** A change that is refused unless If-Match names the version that is current. */
+  readonly ifMatch?: IfMatch;
+  /** What the validator of an answer is made of, where a change needs it. */
+  readonly versionOf?: (shown: Dto) => number;
   /** A list: the order of its keyset. The frame adds `limit` and `cursor`; `toV1` answers a {@link Page}. */
   readonly sort?: Sort;
   readonly personalData: boolean;
@@ -50,11 +56,11 @@ export interface RouteDefinition<Params, Query, Body, Idempotent, Sort, Data, Dt
   readonly action?: string;
   readonly slow?: boolean;
   readonly deprecation?: Deprecation;
-  readonly variables: (input: RouteInput<Params, Query, Body, Idempotent, Sort>) => Record<string, unknown>;
+  readonly variables: (input: RouteInput<Params, Query, Body, Idempotent, Sort, IfMatch>) => Record<string, unknown>;
   /** The operation's data as v1 shows it. `data` has the shape that the registered document asks for. */
   readonly toV1: (
     data: Data,
-    input: RouteInput<Params, Query, Body, Idempotent, Sort>,
+    input: RouteInput<Params, Query, Body, Idempotent, Sort, IfMatch>,
     facts: RouteFacts,
   ) => Dto | Page<Dto>;
   /** Where one operation has several answers. */
@@ -65,6 +71,8 @@ export interface RouteDefinition<Params, Query, Body, Idempotent, Sort, Data, Dt
 
 export const DEFAULT_MAX_BODY_BYTES = 64 * 1024;
 const NOTHING = z.strictObject({});
+/** Answer of a 204. */
+export const NO_CONTENT = z.null();
 
 /** Makes a row of the table. A further route is one file in `v1/` that calls this, and its line in routes.ts. */
 export function defineRoute<
@@ -75,9 +83,10 @@ export function defineRoute<
   Body extends Shape | undefined = undefined,
   Idempotent extends boolean | undefined = undefined,
   Sort extends string | undefined = undefined,
->(definition: RouteDefinition<Params, Query, Body, Idempotent, Sort, Data, Dto>): Route {
-  type Input = RouteInput<Params, Query, Body, Idempotent, Sort>;
-  const { variables, toV1, outcome, sort, location, ...row } = definition;
+  IfMatch extends boolean | undefined = undefined,
+>(definition: RouteDefinition<Params, Query, Body, Idempotent, Sort, IfMatch, Data, Dto>): Route {
+  type Input = RouteInput<Params, Query, Body, Idempotent, Sort, IfMatch>;
+  const { variables, toV1, outcome, sort, location, versionOf, ...row } = definition;
   const query = definition.query ?? NOTHING;
   const route: Route = {
     ...withoutUndefined(row),
@@ -85,6 +94,8 @@ export function defineRoute<
     query: sort === undefined ? query : query.extend(PAGE_PARAMETERS),
     maxBodyBytes: definition.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     idempotent: definition.idempotent === true,
+    ifMatch: definition.ifMatch === true,
+    versioned: versionOf !== undefined,
     refusals: definition.refusals ?? [],
     answer: async (raw, site) => {
       const input = readInput(route, raw);
@@ -107,7 +118,14 @@ export function defineRoute<
       const shown = toV1(data, parsed, site.facts);
       if (sort === undefined) {
         const made = status === 201 ? location?.(shown as Dto) : undefined;
-        return { status, replayed, body: shown, ...(made === undefined ? {} : { location: made }) };
+        const version = versionOf?.(shown as Dto);
+        return {
+          status,
+          replayed,
+          body: shown,
+          ...(made === undefined ? {} : { location: made }),
+          ...(version === undefined ? {} : { version }),
+        };
       }
       const { body, next } = writePage(shown as Page<Dto>, (position) => site.cursors.seal(position, binding));
       return { status, replayed, body, ...(next === undefined ? {} : { next: nextQuery(raw.url, next) }) };
@@ -175,6 +193,8 @@ const PUBLIC = {
   query: NOTHING,
   maxBodyBytes: DEFAULT_MAX_BODY_BYTES,
   idempotent: false,
+  ifMatch: false,
+  versioned: false,
   personalData: false,
 } as const;
 
@@ -195,6 +215,7 @@ export function readInput(route: Route, raw: RawRequest) {
     query,
     pageParameters: { limit, cursor } as { limit?: number; cursor?: string },
     ...(route.idempotent ? { idempotencyKey: readIdempotencyKey(raw.idempotencyKey) } : {}),
+    ...(route.ifMatch ? { version: readIfMatch(raw.ifMatch) } : {}),
     ...(route.body === undefined
       ? {}
       : { body: parseInput(route.body, parseStrictJson(raw.body ?? new Uint8Array())) }),

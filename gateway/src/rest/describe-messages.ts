@@ -22,6 +22,7 @@ export const PROBLEM_SCHEMA: JsonSchema = {
     },
     balance_minor: { type: 'integer', description: 'With amount-exceeds-balance and its like: what is owed.' },
     currency: { type: 'string', description: 'Of balance_minor.' },
+    version: { type: 'integer', description: 'With precondition-failed: what is current.' },
     errors: {
       type: 'array',
       items: {

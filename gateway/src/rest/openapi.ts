@@ -1,6 +1,7 @@
 import { ERRORS, type ErrorCode, slugOf } from '@bridgework/kernel/errors';
 import { type DocumentRequirement, EVENT_TYPES } from '@bridgework/schema';
 import type { z } from 'zod';
+import { NO_CONTENT } from './define-route.ts';
 import { describeWebhook, PROBLEM_SCHEMA } from './describe-messages.ts';
 import { describeInline, describeNamed, type JsonSchema, schemaRef } from './describe-schema.ts';
 import { describeTags, HEADERS, type HeaderName, headerRefs } from './openapi-parts.ts';
@@ -16,7 +17,7 @@ export type Registered = ReadonlyMap<string, { readonly requirement: DocumentReq
  */
 export function buildOpenApi(allRoutes: readonly Route[], registered: Registered, major: Major = 'v1'): JsonSchema {
   const routes = allRoutes.filter(({ path }) => belongsTo(path, major));
-  const answers = routes.flatMap((route) => Object.values(route.answers));
+  const answers = routes.flatMap((route) => Object.values(route.answers)).filter((dto) => dto !== NO_CONTENT);
   const bodies = routes.flatMap((route) => (route.body === undefined ? [] : [route.body]));
   return {
     openapi: '3.1.0',
@@ -109,21 +110,35 @@ function describeParameters(route: Route): JsonSchema[] {
     description: 'New for each operation, the same for each retry of it. Answers are repeated for 30 days.',
     schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' },
   };
-  return [...of('path', route.params), ...of('query', route.query), ...(route.idempotent ? [key] : [])];
+  const version: JsonSchema = {
+    name: 'If-Match',
+    in: 'header',
+    required: true,
+    description: 'The ETag of what you have read; 412 when it has changed since.',
+    schema: { type: 'string' },
+  };
+  return [
+    ...of('path', route.params),
+    ...of('query', route.query),
+    ...(route.idempotent ? [key] : []),
+    ...(route.ifMatch ? [version] : []),
+  ];
 }
 
 function describeAnswers(route: Route): JsonSchema {
   const headers = headerRefs(headersOf(route));
   const answers = Object.entries(route.answers).map(([status, dto]) => [
     status,
-    {
-      description: status === '201' ? 'Done.' : 'The answer.',
-      headers: status === '201' ? { ...headers, ...headerRefs(['Location']) } : headers,
-      content: {
-        'application/json': { schema: schemaRef(dto) },
-        ...(status === '200' && route.page !== undefined ? { 'text/html': HTML } : {}),
-      },
-    },
+    dto === NO_CONTENT
+      ? { description: 'Done.', headers }
+      : {
+          description: status === '201' ? 'Done.' : 'The answer.',
+          headers: status === '201' ? { ...headers, ...headerRefs(['Location']) } : headers,
+          content: {
+            'application/json': { schema: schemaRef(dto) },
+            ...(status === '200' && route.page !== undefined ? { 'text/html': HTML } : {}),
+          },
+        },
   ]);
   return {
     ...Object.fromEntries(answers),
@@ -155,7 +170,7 @@ const headersOf = (route: Route): readonly HeaderName[] => [
   'API-Version',
   ...(route.operation === undefined ? [] : (['RateLimit-Policy', 'RateLimit'] as const)),
   ...(route.idempotent ? (['Idempotent-Replayed'] as const) : []),
-  ...(isCached(route) ? (['ETag'] as const) : []),
+  ...(isCached(route) || route.versioned ? (['ETag'] as const) : []),
   ...('cursor' in route.query.shape || route.deprecation !== undefined ? (['Link'] as const) : []),
   ...(route.deprecation === undefined ? [] : (['Deprecation', 'Sunset'] as const)),
 ];
@@ -174,6 +189,7 @@ export function refusalsOf(route: Route, requirement: DocumentRequirement | unde
       ...(Object.keys(route.params.shape).length > 0 ? (['NOT_FOUND'] as const) : []),
       'NOT_ACCEPTABLE',
       ...(route.body === undefined ? [] : BODY_REFUSALS),
+      ...(route.ifMatch ? (['PRECONDITION_REQUIRED', 'PRECONDITION_FAILED'] as const) : []),
       ...(route.deprecation === undefined ? [] : (['VERSION_RETIRED'] as const)),
       ...route.refusals,
       'INTERNAL',

@@ -157,6 +157,7 @@ const rawOf = (request: FastifyRequest): RawRequest => ({
   params: request.params as Record<string, string>,
   body: Buffer.isBuffer(request.body) ? request.body : undefined,
   idempotencyKey: request.headers[IDEMPOTENCY_HEADER],
+  ifMatch: request.headers['if-match'],
 });
 
 function factsOf({ services: { config, now }, routes, baseUrl }: Frame): RouteFacts {

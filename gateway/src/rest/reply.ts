@@ -2,6 +2,7 @@ import { ERRORS } from '@bridgework/kernel/errors';
 import type { FastifyReply } from 'fastify';
 import { matchesEtag, strongEtag } from './etag.ts';
 import { REPLAYED_HEADER } from './idempotency.ts';
+import { versionedEtag } from './preconditions.ts';
 import { PROBLEM_MEDIA_TYPE, refusalOf, toProblem } from './problem.ts';
 import type { Deprecation, FileAnswer, HtmlPage, Route, RouteAnswer } from './route.ts';
 
@@ -23,13 +24,16 @@ export function writeAnswer(
   answer: RouteAnswer,
   ifNoneMatch?: string,
 ): FastifyReply {
+  if (answer.status === 204) return reply.code(204).send();
   const text = JSON.stringify(answer.body);
   reply.code(answer.status).type('application/json; charset=utf-8');
   if (answer.replayed) reply.header(REPLAYED_HEADER, 'true');
   if (answer.location !== undefined) reply.header('location', answer.location);
   if (answer.next !== undefined) addLink(reply, `${route.path}?${answer.next}`, 'next');
+  const etag = answer.version === undefined ? strongEtag(text) : versionedEtag(answer.version, text);
+  if (route.method !== 'GET' && answer.version !== undefined) reply.header('etag', etag);
   if (route.method !== 'GET' || route.personalData) return reply.send(text);
-  return sendUnlessHeld(reply, text, ifNoneMatch);
+  return sendUnlessHeld(reply, { text, etag }, ifNoneMatch);
 }
 
 /** Answers with a page. Its style sheets are named by their hash; scripts, and whatever comes from elsewhere, are refused. */
@@ -45,7 +49,7 @@ export function writePageAnswer(
       'content-security-policy',
       `default-src 'none'; style-src ${styleHashes.join(' ')}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     );
-  return sendUnlessHeld(reply, html, ifNoneMatch);
+  return sendUnlessHeld(reply, { text: html, etag: strongEtag(html) }, ifNoneMatch);
 }
 
 /** Answers with a file, or 304 when the caller holds these very bytes already. @see RFC 9530, RFC 6266 */
@@ -62,8 +66,11 @@ export function writeFileAnswer(reply: FastifyReply, file: FileAnswer, ifNoneMat
   return reply.code(304).removeHeader('content-type').removeHeader('content-disposition').send();
 }
 
-function sendUnlessHeld(reply: FastifyReply, text: string, ifNoneMatch: string | undefined): FastifyReply {
-  const etag = strongEtag(text);
+function sendUnlessHeld(
+  reply: FastifyReply,
+  { text, etag }: { readonly text: string; readonly etag: string },
+  ifNoneMatch: string | undefined,
+): FastifyReply {
   reply.headers({ 'cache-control': 'private, no-cache', etag });
   if (!matchesEtag(ifNoneMatch, etag)) return reply.send(text);
   return reply.code(304).removeHeader('content-type').send();

@@ -28,6 +28,7 @@ export interface RawRequest {
   readonly params: Readonly<Record<string, string>>;
   readonly body: Uint8Array | undefined;
   readonly idempotencyKey: string | readonly string[] | undefined;
+  readonly ifMatch: string | undefined;
 }
 
 /** What the product can say of itself: for routes that tell about the API. */
@@ -61,6 +62,8 @@ export interface RouteAnswer {
   readonly location?: string;
   /** Instead of a body. */
   readonly file?: FileAnswer;
+  /** Of something that is changed under If-Match. */
+  readonly version?: number;
 }
 
 /** Bytes that were kept as they are. */
@@ -91,6 +94,10 @@ export interface Route {
   /** Run instead for a caller who holds this scope: the same route then shows more. */
   readonly fuller?: FullerOperation;
   readonly idempotent: boolean;
+  /** A change that names the version it was made from. */
+  readonly ifMatch: boolean;
+  /** Shows something that is changed under If-Match: its answers carry the validator. */
+  readonly versioned: boolean;
   /** Shows something of a patient: never stored by any cache. */
   readonly personalData: boolean;
   readonly params: z.ZodObject;

@@ -13,8 +13,24 @@ import { getPatientV1 } from './v1/patients.ts';
 import { confirmPaymentV1, findPaymentConfirmationV1, getPaymentConfirmationV1 } from './v1/payment-confirmations.ts';
 import { getProblemTypeV1 } from './v1/problems.ts';
 import { reportRoutesV1 } from './v1/reports.ts';
+import { requestSandboxEventV1 } from './v1/sandbox-events.ts';
 import { getVersionsV1 } from './v1/versions.ts';
 import { getVisitV1, listVisitsV1 } from './v1/visits.ts';
+import {
+  getWebhookDeliveryV1,
+  listWebhookDeliveriesV1,
+  replayWebhookDeliveryV1,
+  testWebhookEndpointV1,
+} from './v1/webhook-deliveries.ts';
+import {
+  createWebhookEndpointV1,
+  deleteWebhookEndpointV1,
+  getWebhookEndpointV1,
+  listWebhookEndpointsV1,
+  rotateWebhookSecretV1,
+  updateWebhookEndpointV1,
+} from './v1/webhook-endpoints.ts';
+import { readWebhookEventsV1 } from './v1/webhook-events.ts';
 import { getAppointmentV2, listAppointmentsV2 } from './v2/appointments.ts';
 
 /** The REST API on one screen. Anything else is 404. */
@@ -38,6 +54,18 @@ export const routes: readonly Route[] = [
   getExportV1,
   downloadExportV1,
   ...reportRoutesV1,
+  listWebhookEndpointsV1,
+  createWebhookEndpointV1,
+  getWebhookEndpointV1,
+  updateWebhookEndpointV1,
+  deleteWebhookEndpointV1,
+  rotateWebhookSecretV1,
+  testWebhookEndpointV1,
+  readWebhookEventsV1,
+  listWebhookDeliveriesV1,
+  getWebhookDeliveryV1,
+  replayWebhookDeliveryV1,
+  requestSandboxEventV1,
   getMeV1,
   getVersionsV1,
   getOpenApiV1,

@@ -6,7 +6,7 @@ import { loadApprovals } from './approvals/find-approvals.ts';
 import { findAuditEntries } from './audit/find-audit-entries.ts';
 import { verifyAuditLog } from './audit/verify-audit-log.ts';
 import { describeCaller } from './callers/describe-caller.ts';
-import { requestCoreEvent } from './core-events/request-core-event.ts';
+import { requestCoreEvent, simulateCoreEvent } from './core-events/request-core-event.ts';
 import {
   type Delivery,
   findDeadLetters,
@@ -123,7 +123,8 @@ export const resolvers: Resolvers = {
     approveDocumentSet: step('document_set.approve', 'document_set', approveDocumentSet),
     rejectDocumentSet: step('document_set.reject', 'document_set', rejectDocumentSet),
     activateDocumentSet: step('document_set.activate', 'document_set', activateDocumentSet),
-    simulateCoreEvent: step('event.simulate', 'core_event_request', requestCoreEvent),
+    simulateCoreEvent: step('event.simulate', 'core_event_request', simulateCoreEvent),
+    requestCoreEvent: step('event.simulate', 'core_event_request', requestCoreEvent),
     createWebhookEndpoint: step('webhook_endpoint.create', 'webhook_endpoint', createWebhookEndpoint),
     updateWebhookEndpoint: step('webhook_endpoint.update', 'webhook_endpoint', updateWebhookEndpoint),
     approveWebhookEndpoint: step('webhook_endpoint.approve', 'webhook_endpoint', approveWebhookEndpoint),

@@ -48,6 +48,7 @@ const everything: readonly Scope[] = [
   'read:patients',
   'read:inventory',
   'write:payments',
+  'webhook:receive',
   'write:appointments',
   'write:imaging',
   'read:financials',

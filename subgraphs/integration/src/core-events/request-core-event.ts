@@ -5,7 +5,8 @@ import { EVENT_TYPES, type EventType } from '@bridgework/schema';
 import { eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { idempotencyKey, parseInput } from '../input.ts';
-import { createOnce } from '../manager-step.ts';
+import { type Created, createOnce } from '../manager-step.ts';
+import { partnerOnce } from '../partner-step.ts';
 import { secretsOf } from '../secrets.ts';
 import { coreEventRequests } from '../tables.ts';
 
@@ -17,31 +18,38 @@ export interface CoreEventRequest {
   readonly requestedAt: Date;
 }
 
+const STEP = { action: 'event.simulate', entity: 'core_event_request' };
+
 /**
  * Leaves a request that the core simulator, as `core_app`, carries out by a real change; this layer itself never writes
- * what belongs to the clinic.
+ * what belongs to the clinic. For managers.
  *
  * Throws FORBIDDEN outside the sandbox, IDEMPOTENCY_KEY_REUSED.
  */
+export async function simulateCoreEvent(ctx: Context, args: unknown): Promise<CoreEventRequest> {
+  const { type, idempotencyKey } = parseInput(SimulateCoreEvent, args);
+  const request = { operation: 'simulateCoreEvent', idempotencyKey, input: { type } };
+  return createOnce(ctx, STEP, request, (tx) => leaveRequest(tx, ctx, type), requestById);
+}
+
+/** As {@link simulateCoreEvent}, by an integration. Throws the same. */
 export async function requestCoreEvent(ctx: Context, args: unknown): Promise<CoreEventRequest> {
   const { type, idempotencyKey } = parseInput(SimulateCoreEvent, args);
-  return createOnce(
-    ctx,
-    { action: 'event.simulate', entity: 'core_event_request' },
-    { operation: 'simulateCoreEvent', idempotencyKey, input: { type } },
-    async (tx, manager) => {
-      if (secretsOf(ctx).environment !== 'sandbox') {
-        throw new DomainError('FORBIDDEN', { detail: 'Events are simulated in the sandbox only.' });
-      }
-      const [row] = await tx
-        .insert(coreEventRequests)
-        .values({ eventType: type, requestedBy: actorOf(manager) })
-        .returning({ id: coreEventRequests.id });
-      if (row === undefined) throw new Error('An insert returned nothing.');
-      return { id: row.id, integrationId: null, result: await requestById(tx, row.id) };
-    },
-    (tx, id) => requestById(tx, id),
-  );
+  const request = { operation: 'requestCoreEvent', idempotencyKey, input: { type } };
+  return partnerOnce(ctx, STEP, request, (tx) => leaveRequest(tx, ctx, type), requestById);
+}
+
+async function leaveRequest(tx: Tx, ctx: Context, type: EventType): Promise<Created<CoreEventRequest>> {
+  if (secretsOf(ctx).environment !== 'sandbox') {
+    throw new DomainError('FORBIDDEN', { detail: 'Events are simulated in the sandbox only.' });
+  }
+  const [row] = await tx
+    .insert(coreEventRequests)
+    .values({ eventType: type, requestedBy: actorOf(ctx.caller) })
+    .returning({ id: coreEventRequests.id });
+  if (row === undefined) throw new Error('An insert returned nothing.');
+  const integrationId = ctx.caller.kind === 'integration' ? ctx.caller.integrationId : null;
+  return { id: row.id, integrationId, result: await requestById(tx, row.id) };
 }
 
 async function requestById(tx: Tx, id: string): Promise<CoreEventRequest> {
