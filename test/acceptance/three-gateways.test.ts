@@ -66,7 +66,7 @@ describe.each([
       await make();
       const madeAt = performance.now();
       await everywhere(holds);
-      (delays[change] ??= []).push(performance.now() - madeAt);
+      delays[change] = [...(delays[change] ?? []), performance.now() - madeAt];
     }
     const newToken = async (): Promise<{ id: string; secret: string }> => {
       const { issueToken } = await clinic.huda.run(
@@ -134,11 +134,12 @@ describe.each([
       const [request] = clinic.requests as [Request];
       const readiness = async () => (await request('/readyz')).body;
       const { generation } = await readiness();
+      const before = await ask(request, partner.documents.LowStock ?? '', { first: 3 });
       await clinic.stopRegistry();
       await clinic.restartGateway(0);
       expect(await readiness()).toMatchObject({ status: 'reads-only', registry: 'stale', writes: false, generation });
       const read = await ask(request, partner.documents.LowStock ?? '', { first: 3 });
-      expect([read.status, read.body.data.lowStockItems.edges.length > 0]).toEqual([200, true]);
+      expect([read.status, read.text]).toEqual([200, before.text]);
       const rest = await request('/api/v1/appointments?limit=2', {
         headers: { authorization: `Bearer ${partner.token}` },
       });

@@ -24,6 +24,8 @@ export function defineDownload<Data, Params extends z.ZodObject, Query extends z
     method: 'GET',
     maxBodyBytes: DEFAULT_MAX_BODY_BYTES,
     idempotent: false,
+    ifMatch: false,
+    versioned: false,
     personalData: false,
     answers: {},
     refusals: definition.refusals ?? [],
