@@ -40,11 +40,14 @@ export interface Backend {
 /** A worker that was killed is noticed after its lock and one round of the stall check: about three seconds. */
 const LOCK_DURATION_MS = 2_000;
 const STALL_CHECK_MS = 1_000;
+const LONGEST_WAIT_SECONDS = 1;
 
 export const workerOptions = ({ concurrency }: WorkOptions) => ({
   concurrency,
   lockDuration: LOCK_DURATION_MS,
   stalledInterval: STALL_CHECK_MS,
+  // On PostgreSQL a job that is added just before the worker begins to wait is not always told: the wait itself is short.
+  drainDelay: LONGEST_WAIT_SECONDS,
   // A job whose worker died is run again however often that happens: the rows it works on count their own crashes.
   maxStalledCount: 1_000_000,
   removeOnComplete: { count: 0 },

@@ -8,7 +8,8 @@ export interface Contract {
 }
 
 interface Content {
-  readonly content?: Readonly<Record<string, { readonly schema: ContractSchema }>>;
+  /** A file has a media type and no schema. */
+  readonly content?: Readonly<Record<string, { readonly schema?: ContractSchema }>>;
 }
 
 interface ContractOperation {
@@ -123,10 +124,10 @@ function compareBody(old: ContractOperation, now: ContractOperation, both: Both,
   const after = now.requestBody;
   if (before === undefined) return after?.required === true ? [`${place}: needs a body now`] : [];
   if (after === undefined) return [`${place}: takes no body any more`];
-  return Object.entries(before.content ?? {}).flatMap(([media, { schema }]) => {
-    const changed = after.content?.[media]?.schema;
+  return Object.entries(before.content ?? {}).flatMap(([media, { schema = {} }]) => {
+    const changed = after.content?.[media];
     if (changed === undefined) return [`${place}: takes no ${media} any more`];
-    return compareSchemas(schema, changed, { ...both, direction: 'input' }, `${place}: body`);
+    return compareSchemas(schema, changed.schema ?? {}, { ...both, direction: 'input' }, `${place}: body`);
   });
 }
 
@@ -150,10 +151,10 @@ function compareAnswers(old: ContractOperation, now: ContractOperation, both: Bo
 }
 
 function compareContent(before: Content, after: Content, both: Both, place: string): string[] {
-  return Object.entries(before.content ?? {}).flatMap(([media, { schema }]) => {
-    const changed = after.content?.[media]?.schema;
+  return Object.entries(before.content ?? {}).flatMap(([media, { schema = {} }]) => {
+    const changed = after.content?.[media];
     if (changed === undefined) return [`${place}: is no ${media} any more`];
-    return compareSchemas(schema, changed, { ...both, direction: 'output' }, place);
+    return compareSchemas(schema, changed.schema ?? {}, { ...both, direction: 'output' }, place);
   });
 }
 
