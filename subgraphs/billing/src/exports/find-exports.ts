@@ -18,8 +18,9 @@ const columns = {
   position: exports.position,
   generatedAt: exports.generatedAt,
   generatedBy: exports.generatedBy,
-  formats: sql<ReportExport['formats']>`array(select ${exportFiles.format} from ${exportFiles}
-    where ${exportFiles.exportKey} = ${exports.key} order by ${exportFiles.format})`,
+  // With names of its own: in a query of one table drizzle writes columns without their table, and both have a key.
+  formats: sql<ReportExport['formats']>`array(select file.format from ${exportFiles} as file
+    where file.export_key = billing.exports.key order by file.format)`,
 };
 
 const select = (db: Db | Tx, where: SQL | undefined) => db.select(columns).from(exports).where(where);
