@@ -6,7 +6,7 @@ import { type SplitClinic, startSplitClinic } from '../support/split-clinic.ts';
 
 /**
  * The product split over processes: one host for the clinic's own subgraphs, one for the registry, three gateways.
- * CONTROL_ROUNDS=100 measures; what it found stands in docs/operator-guide.md.
+ * CONTROL_ROUNDS=100 measures: it prints the slowest and the median of each change.
  */
 const ROUNDS = Number(process.env.CONTROL_ROUNDS ?? 3);
 const withoutRedis = whyNoRedis();

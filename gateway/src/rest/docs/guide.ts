@@ -104,8 +104,7 @@ do sleep 2; done`,
 const limits = (): Html => html`<h2 class="part" id="limits">Limits and retries</h2>
 <p><code>RateLimit-Policy</code> and <code>RateLimit</code> tell with each answer what your token may ask for within a window and what is left
 of it. Beyond that the answer is 429 with <code>Retry-After</code>. 503 with <code>Retry-After</code> says that a part of the system is
-away and that nothing was stored. Wait at least that long, then a little longer each time.</p>
-<p><code>GET /api/v1/requests</code> lists your own requests of the last days with their status and problem type.</p>`;
+away and that nothing was stored. Wait at least that long, then a little longer each time.</p>`;
 
 const versions = (): Html => html`<h2 class="part" id="versions">Versions</h2>
 <p>Inside v1 only additions happen: operations, optional inputs, response fields. A breaking change makes a new version beside the old
