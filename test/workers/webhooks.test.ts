@@ -268,6 +268,27 @@ function suite(openQueue: () => Promise<TestRedis | undefined>): void {
     ]);
   });
 
+  test('of a withdrawn scope nothing is sent, however much of it waits', async () => {
+    const receiver = await clinic.receiver();
+    const integration = await clinic.integration();
+    await clinic.endpoint({ url: receiver.url, integrationKey: integration.key });
+    await clinic.sql`update integration.integrations set approved_scopes = array['webhook:receive']
+      where key = ${integration.key}`;
+    await clinic.sql`insert into outbox.events (type, entity_type, entity_id, data)
+      select 'appointment.completed', 'appointment', 'apt_x', jsonb_build_object('id', 'apt_x', 'completed_at', now())
+      from generate_series(1, 1200)`;
+    await clinic.startWorkers();
+    await eventually(
+      async () => {
+        const [row] = await clinic.sql`select count(*)::integer as n from integration.deliveries
+          where dead_reason = 'unauthorised'`;
+        return row?.n === 1_200;
+      },
+      { withinMs: 20_000 },
+    );
+    expect(receiver.events).toEqual([]);
+  });
+
   test('an event that breaks its contract stops nothing behind it', async () => {
     const receiver = await clinic.receiver();
     await clinic.endpoint({ url: receiver.url });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Context } from '@bridgework/kernel/context';
 import type { Tx } from '@bridgework/kernel/database';
 import type { SealedSecret } from '@bridgework/kernel/sealed-secret';
+import type { EventType } from '@bridgework/schema';
 import { sql } from 'drizzle-orm';
 import { type LiveSecretsColumn, liveSecrets, readLiveSecrets } from '../endpoints/endpoint-secret.ts';
 import { effectiveScopes, endpointIsOpen, isLetGo, withheldTypes } from './authority.ts';
@@ -80,7 +81,8 @@ export async function claimBatch(ctx: Context, input: ClaimInput): Promise<Batch
     if (capacity <= 0) return null;
     const leaseToken = randomUUID();
     const wanted = probing ? 1 : Math.min(capacity * input.batchesAhead, input.maxDeliveries);
-    const deliveries = await lease(tx, row, leaseToken, wanted, endpoint.timeoutMs + input.leaseMarginMs);
+    const leaseMs = endpoint.timeoutMs + input.leaseMarginMs;
+    const deliveries = await lease(tx, row, { leaseToken, limit: wanted, leaseMs, withheld });
     return deliveries.length === 0 ? null : { endpoint, leaseToken, capacity, deliveries };
   });
 }
@@ -136,12 +138,18 @@ interface DeliveryRow extends Record<string, unknown> {
   readonly generation: number;
 }
 
+interface Lease {
+  readonly leaseToken: string;
+  readonly limit: number;
+  readonly leaseMs: number;
+  /** Types the integration may not be told of. */
+  readonly withheld: readonly EventType[];
+}
+
 async function lease(
   tx: Tx,
   endpoint: EndpointRow,
-  leaseToken: string,
-  limit: number,
-  leaseMs: number,
+  { leaseToken, limit, leaseMs, withheld }: Lease,
 ): Promise<readonly LeasedDelivery[]> {
   // With entity ordering the next event of an entity waits for the previous one.
   const inOrder =
@@ -149,7 +157,9 @@ async function lease(
       ? sql`true`
       : sql`not exists (select from integration.deliveries p where p.endpoint_key = d.endpoint_key
           and p.entity_id = d.entity_id and p.seq < d.seq and p.state in ('PENDING', 'LEASED', 'HELD'))`;
+  // What is withheld is buried so many at a time; the rest of it waits for that and is not sent meanwhile.
   const due = sql`d.endpoint_key = ${endpoint.key} and d.state = 'PENDING' and d.next_at <= clock_timestamp()
+    and d.event_type not in (select jsonb_array_elements_text(${JSON.stringify(withheld)}::jsonb))
     and not exists (select from integration.webhook_endpoints e where e.key = d.endpoint_key and ${isLetGo})`;
   const rows = await tx.execute<DeliveryRow>(sql`
     with suspect as (
