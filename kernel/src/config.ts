@@ -91,22 +91,27 @@ const subgraphHostSettings = z.object({
   SINGLE_MANAGER: flag.default(false),
 });
 
-const workersSettings = z.object({
-  ...everywhere,
-  ...metricsAddress,
-  WORKERS_DATABASE_URL: z.string(),
-  REDIS_URL: z.url().optional(),
-  SECRETS_KEY: keyed,
-  AUDIT_SIGNING_KEY: keyed,
-  DATA_DIR: z.string(),
-  /** Exact scheme://host:port entries that the egress guard lets through although they are not public. */
-  EGRESS_ALLOW: list.default([]),
-  /** Where alerts to people go out, `smtp://user:password@host:port`; without it they are seen in the graph alone. */
-  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
-  ALERT_MAIL_FROM: z.string().default('bridgework@localhost'),
-  /** Who is written to. */
-  ALERT_MAIL_TO: list.default([]),
-});
+const workersSettings = z
+  .object({
+    ...everywhere,
+    ...metricsAddress,
+    WORKERS_DATABASE_URL: z.string(),
+    REDIS_URL: z.url().optional(),
+    SECRETS_KEY: keyed,
+    AUDIT_SIGNING_KEY: keyed,
+    DATA_DIR: z.string(),
+    /** Exact scheme://host:port entries that the egress guard lets through although they are not public. */
+    EGRESS_ALLOW: list.default([]),
+    /** Where alerts to people go out, `smtp://user:password@host:port`; without it they are seen in the graph alone. */
+    SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+    ALERT_MAIL_FROM: z.string().default('bridgework@localhost'),
+    /** Who is written to. */
+    ALERT_MAIL_TO: list.default([]),
+  })
+  .refine(({ SMTP_URL: server, ALERT_MAIL_TO: to }) => server === undefined || to.length > 0, {
+    path: ['SMTP_URL'],
+    message: 'is given, but ALERT_MAIL_TO names nobody: no alert would reach anyone by mail',
+  });
 
 const launcherSettings = z.object({
   CLINIC_ENV: everywhere.CLINIC_ENV.default('sandbox'),
