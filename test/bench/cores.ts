@@ -1,9 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 
+/** Asked before anything is kept to a core: afterwards the system counts that one alone. */
+const CORES = availableParallelism();
+
 /** Keeps a process to one core, where the system has a way to say so; elsewhere the scheduler decides. */
 export function keepToCore(pid: number, core: number): void {
-  if (availableParallelism() < 2) return;
+  if (CORES < 2) return;
   spawnSync('taskset', ['-acp', String(core), String(pid)], { stdio: 'ignore' });
 }
 
@@ -11,5 +14,5 @@ export function keepToCore(pid: number, core: number): void {
 export function describeMachine(): string {
   const gigabytes = Math.round(totalmem() / 2 ** 30);
   const family = /(EPYC|Xeon|Ryzen|Core|Apple M\d|Graviton)/i.exec(cpus()[0]?.model ?? '')?.[1] ?? process.arch;
-  return `${availableParallelism()} cores (${family}), ${gigabytes} GB, ${process.platform}, Node ${process.versions.node}`;
+  return `${CORES} cores (${family}), ${gigabytes} GB, ${process.platform}, Node ${process.versions.node}`;
 }
