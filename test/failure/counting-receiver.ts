@@ -19,6 +19,8 @@ export interface CountingReceiver {
   distinct(): number;
   /** Requests on the way at the same moment, at most. */
   readonly mostAtOnce: () => number;
+  /** When the last request began, by `performance.now()`. */
+  lastRequestAt(): number;
   /** Refuses connections until resumed. */
   pause(): Promise<void>;
   resume(): Promise<void>;
@@ -32,12 +34,14 @@ export async function startCountingReceiver(options: CountingReceiverOptions = {
   let requests = 0;
   let open = 0;
   let most = 0;
+  let lastAt = 0;
   let server: Server;
   let port = 0;
 
   function listen(): Promise<void> {
     server = createServer((request, response) => {
       requests += 1;
+      lastAt = performance.now();
       open += 1;
       most = Math.max(most, open);
       response.once('close', () => {
@@ -82,6 +86,7 @@ export async function startCountingReceiver(options: CountingReceiverOptions = {
     accepted: () => accepted,
     distinct: () => seen.size,
     mostAtOnce: () => most,
+    lastRequestAt: () => lastAt,
     pause,
     resume: listen,
     close: pause,
