@@ -9,7 +9,7 @@ import { readPublicKeys, readSigningKey } from '@bridgework/kernel/signed-caller
 import {
   parseRequirements,
   type RequirementMap,
-  readCostModel,
+  readGraph,
   SUBGRAPH_NAMES,
   type SubgraphName,
 } from '@bridgework/schema';
@@ -21,6 +21,7 @@ import { createAuthenticate } from './authenticate.ts';
 import { lastGoodFile } from './control/last-good.ts';
 import { followRegistry, type RegistryOptions } from './control/registry.ts';
 import { createRegistryClient } from './control/registry-client.ts';
+import { requireFit } from './control/require-fit.ts';
 import { openSpool, type ReportSpool } from './control/spool.ts';
 import { spoolFiles } from './control/spool-files.ts';
 import { createPrepareDocument, type Graph } from './documents/prepare-document.ts';
@@ -57,7 +58,10 @@ export interface GatewayDeps {
 
 export interface Gateway {
   readonly app: FastifyInstance;
-  /** Resolves when there is a first generation to judge requests by; until then they are answered 503. */
+  /**
+   * Resolves when there is a first generation to judge requests by; until then they are answered 503. Throws a
+   * BrokenDocumentsError when this build's graph breaks documents that partners use, unless ACCEPT_BROKEN_DOCUMENTS.
+   */
   ready(): Promise<void>;
   /** Listens on HOST and PORT; answers the origin, with the port that was taken. */
   listen(): Promise<string>;
@@ -70,16 +74,20 @@ export async function buildGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const { log, now } = deps;
   const metrics = createGatewayMetrics(deps.metrics ?? createMetrics('gateway'));
   const gatewayId = `gw_${randomBytes(8).toString('hex')}`;
-  const { graph, supergraph, cost, connections } = await loadGraph(config, deps, metrics);
+  const { graph, supergraph, cost, connections, judged } = await loadGraph(config, deps, metrics);
   const prepareDocument = createPrepareDocument(graph, supergraph);
   const operations = readProductOperations(prepareDocument);
-  const { registry, spool, release } = followControl(config, deps, {
+  const { registry, client, spool, release } = followControl(config, deps, {
     gatewayId,
     prepareDocument,
     forgetPlan: supergraph.forgetPlan,
     metrics,
   });
   metrics.watchRegistry(registry, now);
+  const acceptBroken = config.ACCEPT_BROKEN_DOCUMENTS;
+  const ready = registry.ready().then(() => requireFit({ registry, client, graph: judged, acceptBroken, log }));
+  // Whoever waits for it is told; nobody may be waiting yet.
+  ready.catch(() => undefined);
   const store = openStore(config, deps, gatewayId);
   if (store !== undefined) metrics.watchStore(store);
   const quota = createQuota({ limits: quotaLimits(config), store, metrics });
@@ -105,7 +113,7 @@ export async function buildGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   await registerRest(app, services);
   return {
     app,
-    ready: registry.ready,
+    ready: () => ready,
     listen: () => app.listen({ host: config.HOST, port: config.PORT }),
     async close() {
       await app.close();
@@ -138,7 +146,8 @@ async function loadGraph(config: GatewayConfig, deps: GatewayDeps, metrics: Gate
   teachScalars(supergraph.schema);
   const document = parse(sdl);
   const graph: Graph = { schema: supergraph.schema, requirements, audited: readAuditedFields(document) };
-  return { graph, supergraph, cost: readCostModel(document), connections };
+  const judged = readGraph(sdl, requirements);
+  return { graph, supergraph, cost: judged.costModel, connections, judged };
 }
 
 function subgraphNamed(name: string): SubgraphName {
@@ -180,7 +189,7 @@ function followControl(
     await spool.close();
     await connection.close();
   };
-  return { registry, spool, release };
+  return { registry, client, spool, release };
 }
 
 const newsFrom = ({ REDIS_URL: redisUrl, CLINIC_ENV: environment }: GatewayConfig, log: Logger) =>

@@ -69,6 +69,8 @@ const gatewaySettings = z.object({
   TOKEN_REQUESTS_PER_MINUTE: quota.default(3000),
   INTEGRATION_REQUESTS_PER_MINUTE: quota.default(6000),
   TOKEN_COST_PER_MINUTE: quota.default(300_000),
+  /** Start although the graph breaks documents that partners use, and go on without them. */
+  ACCEPT_BROKEN_DOCUMENTS: flag.default(false),
 });
 
 const subgraphHostSettings = z.object({

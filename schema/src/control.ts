@@ -52,7 +52,8 @@ export const ControlSnapshot = z.object({
       name: z.string(),
       /** The client's own keys for it (Relay's md5 and the like). */
       aliases: z.array(z.string()),
-      status: z.enum(['ACTIVE', 'DEPRECATED', 'RETIRED']),
+      /** APPROVED: to be made ready and reported, not to be served. BROKEN: answered 503. */
+      status: z.enum(['ACTIVE', 'DEPRECATED', 'APPROVED', 'BROKEN', 'RETIRED']),
     }),
   ),
 });
@@ -74,6 +75,57 @@ export type DocumentTexts = z.infer<typeof DocumentTexts>;
 export const ControlLook = z.object({ generation: z.int() });
 export const ControlLooked = z.object({ snapshot: SignedSnapshot.nullable() });
 export type ControlLooked = z.infer<typeof ControlLooked>;
+
+/**
+ * `POST /control/contracts`: what callable documents were approved as, and whose they are. A gateway that starts judges
+ * them by its own graph before it serves anybody.
+ */
+export const DocumentContractsRequest = z.object({ ids: z.array(z.string()).max(500) });
+
+const text = z.string();
+const texts = z.array(text);
+const record = <Value extends z.ZodType>(value: Value) => z.record(text, value);
+export const DocumentContracts = z.object({
+  contracts: z.array(
+    z.object({
+      document_id: text,
+      name: text,
+      text,
+      integration_id: text,
+      integration_name: text,
+      internal_owner: text.nullable(),
+      last_used_at: z.iso.datetime().nullable(),
+      approved: z.object({
+        scopes: z.array(z.array(scope)),
+        manager: z.boolean(),
+        piiClasses: texts,
+        worstCost: z.number(),
+        /** Missing of documents that were approved before contracts were kept. */
+        contract: z
+          .object({
+            fields: record(text),
+            defaults: record(text),
+            inputs: record(text),
+            answeredEnums: record(texts),
+            sentEnums: record(texts),
+            possibleTypes: record(texts),
+            types: texts,
+            fingerprint: text,
+          })
+          .exactOptional(),
+      }),
+    }),
+  ),
+});
+export type DocumentContracts = z.infer<typeof DocumentContracts>;
+
+/** `POST /control/broken`: what a gateway was told to go on without. */
+export const BrokenDocuments = z.object({
+  documents: z
+    .array(z.object({ document_id: text, integration_id: text, reasons: z.array(text.max(2_000)).min(1).max(50) }))
+    .max(500),
+});
+export type BrokenDocuments = z.infer<typeof BrokenDocuments>;
 
 /** A batch is applied once, whoever sends it again. */
 export const ControlReport = z.object({

@@ -1,8 +1,12 @@
 export * from './authorization/analyse-document.ts';
 export * from './authorization/cost.ts';
+export type { DocumentContract } from './authorization/document-contract.ts';
+export * from './authorization/examine-document.ts';
 export * from './authorization/extract-requirements.ts';
+export * from './authorization/find-breaks.ts';
 export * from './authorization/measure-document.ts';
 export * from './authorization/page-size.ts';
+export * from './authorization/read-graph.ts';
 export * from './authorization/requirements.ts';
 export * from './control.ts';
 export * from './event-samples.ts';

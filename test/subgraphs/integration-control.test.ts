@@ -169,7 +169,7 @@ describe('a report of a gateway', () => {
     const args = { integrationId: id, name: 'R1', manifest: text, idempotencyKey: randomUUID() };
     const { documentSet } = await registry.mutate<Registration>('registerDocumentSet', args, mariam);
     await registry.mutate('approveDocumentSet', { id: documentSet?.id }, omar);
-    await registry.mutate('activateDocumentSet', { id: documentSet?.id }, omar);
+    await registry.activate(documentSet?.id ?? '', omar);
     const request_id = `req_${randomUUID()}`;
     const used = { integration_id: id, token_id: token.id, last_used_at: '2025-03-01T09:00:00.000Z' };
     const batch = report({

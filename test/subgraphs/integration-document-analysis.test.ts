@@ -1,14 +1,15 @@
-import { examineDocument } from '@bridgework/integration';
+import { currentGraph } from '@bridgework/integration';
 import { readContract } from '@bridgework/kernel/contract-files';
+import { DOCUMENT_LIMITS, examineDocument } from '@bridgework/schema';
 import { describe, expect, test } from 'vitest';
 
 const analysisOf = (text: string) => {
-  const examination = examineDocument(text);
+  const examination = examineDocument(currentGraph(), text);
   if (examination.kind === 'invalid') throw new Error(JSON.stringify(examination.faults));
   return examination.analysis;
 };
 const faultsOf = (text: string) => {
-  const examination = examineDocument(text);
+  const examination = examineDocument(currentGraph(), text);
   return examination.kind === 'invalid' ? examination.faults : [];
 };
 
@@ -29,12 +30,17 @@ describe('a document', () => {
       rootFields: 1,
     });
     expect(analysis.coordinates).toContain('Patient.displayName');
-    expect(analysis.worstCost).toBeGreaterThan(300);
+    // The connection, and of each of a hundred rows the appointment, the patient and who imported it.
+    expect(analysis.worstCost).toBe(301);
+    expect(analysis.worstListSize).toBe(100);
   });
 
   test('of the example partner crosses all four subgraphs', () => {
     const analysis = analysisOf(readContract('operations/examples/day-sheet.graphql'));
     expect(analysis.subgraphs).toEqual(['appointment', 'billing', 'integration', 'inventory']);
+    // A full page of it fits one request.
+    expect(analysis.worstCost).toBeGreaterThan(500);
+    expect(analysis.worstCost).toBeLessThanOrEqual(DOCUMENT_LIMITS.cost);
   });
 
   test('that does not fit the graph is told line, column and coordinate', () => {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildSchema } from '../../subgraphs/host/src/build-schema.ts';
 import { executeGraph } from '../../subgraphs/host/src/execute-graph.ts';
 import { requirements } from '../authorization/documents.ts';
-import { mariam, omar, partner, type Registry, startRegistry } from '../support/registry.ts';
+import { mariam, omar, partner, type Registry, reportCompiled, startRegistry } from '../support/registry.ts';
 
 const schema = buildSchema(subgraph, parse(readContract('subgraphs/integration.graphql')), requirements);
 let registry: Registry;
@@ -142,15 +142,25 @@ test('a document set goes through the graph: findings, approval, activation, its
   const { id } = await registry.approved(['read:appointments']);
   const register = `mutation ($id: ID!, $manifest: String!, $key: String!) {
     registerDocumentSet(integrationId: $id, name: "R1", manifest: $manifest, idempotencyKey: $key) {
-      valid documents { id name requiredScopes errors } documentSet { id name version format status documentCount createdBy
+      valid documents { id name requiredScopes errors faults { line column coordinate message } } documentSet { id name version format status documentCount createdBy
         documents(first: 5) { edges { node { id name aliases operation status text requiredScopes personalData lastUsedAt
-          integrationId documentSetId } } } } } }`;
+          integrationId documentSetId integrationName internalOwner summary compileError brokenBecause retiredReason
+          analysis { cost listSize depth aliases rootFields coordinates personalData { coordinate class }
+            personalDataClasses subgraphs deprecated }
+          news { sinceVersion coordinates scopes personalDataClasses } uses { tokenId count } } } } } } }`;
   const manifest = JSON.stringify({ k1: 'query Day { appointments(first: 1) { edges { node { id } } } }' });
   const { data, errors } = await run(mariam, register, { id, manifest, key: randomUUID() });
   expect(errors).toBeUndefined();
   const { documentSet, documents } = data.registerDocumentSet;
   expect(documents).toMatchObject([{ name: 'Day', requiredScopes: [['read:appointments']], errors: [] }]);
   expect(documentSet).toMatchObject({ version: 1, format: 'KEY_VALUE', status: 'PENDING_APPROVAL', documentCount: 1 });
+  expect(documentSet.documents.edges[0].node).toMatchObject({
+    summary:
+      'reads no personal data; cost 2, lists up to 1, depth 4; needs read:appointments; the first of its integration',
+    analysis: { subgraphs: ['appointment'], coordinates: expect.arrayContaining(['Query.appointments']) },
+    news: { sinceVersion: null, scopes: ['read:appointments'] },
+    uses: [],
+  });
   const set = { id: documentSet.id };
   const approved = await run(
     omar,
@@ -158,6 +168,9 @@ test('a document set goes through the graph: findings, approval, activation, its
     set,
   );
   expect(approved.data.approveDocumentSet.status).toBe('APPROVED');
-  const active = await run(omar, 'mutation ($id: ID!) { activateDocumentSet(id: $id) { status activatedAt } }', set);
+  const [active] = await Promise.all([
+    run(omar, 'mutation ($id: ID!) { activateDocumentSet(id: $id) { status activatedAt } }', set),
+    reportCompiled(registry.sql, set.id, registry.control),
+  ]);
   expect(active.data.activateDocumentSet).toMatchObject({ status: 'ACTIVE', activatedAt: expect.any(String) });
 });

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID, verify } from 'node:crypto';
-import { type Integration, subgraph } from '@bridgework/integration';
+import { type DocumentSet, type Integration, subgraph } from '@bridgework/integration';
 import type { IntegrationSecrets } from '@bridgework/kernel/config';
 import type { Caller, Context, UserCaller } from '@bridgework/kernel/context';
 import { openDatabase } from '@bridgework/kernel/database';
@@ -7,8 +7,9 @@ import { type Id, newId } from '@bridgework/kernel/ids';
 import { createLogger } from '@bridgework/kernel/logger';
 import type { FieldResolvers } from '@bridgework/kernel/subgraph';
 import { ControlLine, ControlSnapshot, type Scope, scopesOfRole } from '@bridgework/schema';
-import postgres from 'postgres';
+import postgres, { type Sql } from 'postgres';
 import { createDatabase } from './database.ts';
+import { eventually } from './eventually.ts';
 
 export const manager = (subject: string): UserCaller => ({
   kind: 'user',
@@ -53,6 +54,12 @@ export async function startRegistry({ singleManager = false } = {}) {
       if (resolve === undefined) throw new Error(`There is no ${type}.${field}.`);
       return (await resolve(undefined as never, args as never, contextOf(caller), {} as never)) as Answer;
     };
+  const control = (path: string, body: unknown, signal = AbortSignal.timeout(30_000)) => {
+    const route = running.controlRoutes[path];
+    if (route === undefined) throw new Error(`There is no ${path}.`);
+    const caller = { kind: 'gateway' as const, gatewayId: 'gw-test' };
+    return route({ caller, query: new URLSearchParams(), body: JSON.stringify(body), signal });
+  };
   const mutate = call('Mutation');
   const query = call('Query');
 
@@ -98,11 +105,14 @@ export async function startRegistry({ singleManager = false } = {}) {
       await mutate('submitIntegration', { id }, mariam);
       return mutate<Integration>('approveIntegration', { id }, omar);
     },
-    control: (path: string, body: unknown, signal = AbortSignal.timeout(30_000)) => {
-      const route = running.controlRoutes[path];
-      if (route === undefined) throw new Error(`There is no ${path}.`);
-      const caller = { kind: 'gateway' as const, gatewayId: 'gw-test' };
-      return route({ caller, query: new URLSearchParams(), body: JSON.stringify(body), signal });
+    control,
+    /** Activates a set as a clinic with one gateway does: it is asked for, and the gateway reports that it compiles. */
+    async activate(id: string, caller: UserCaller, error: string | null = null): Promise<DocumentSet> {
+      const [set] = await Promise.all([
+        mutate<DocumentSet>('activateDocumentSet', { id }, caller),
+        reportCompiled(sql, id, control, error),
+      ]);
+      return set;
     },
     async stop() {
       await running.close();
@@ -111,6 +121,34 @@ export async function startRegistry({ singleManager = false } = {}) {
       await clinic.drop();
     },
   };
+}
+
+/** What a gateway reports of a set that it was asked to make ready. */
+export async function reportCompiled(
+  sql: Sql,
+  setId: string,
+  control: (path: string, body: unknown) => unknown,
+  error: string | null = null,
+): Promise<void> {
+  await eventually(
+    async () =>
+      (await sql`select 1 from integration.document_sets where id = ${setId} and activation_requested_at is not null`)
+        .length > 0,
+    { what: `${setId} is to be activated` },
+  );
+  const compiled = await sql`
+    select d.hash as document_id, i.id as integration_id, ${error === null}::boolean as ok, ${error}::text as error
+    from integration.documents d
+    join integration.document_sets s on s.key = d.document_set_key
+    join integration.integrations i on i.key = d.integration_key
+    where s.id = ${setId}`;
+  await control('POST /control/report', {
+    batch_id: newId('req'),
+    gateway_id: 'gw-test',
+    refusals: [],
+    uses: [],
+    compiled: compiled.map((row) => ({ ...row })),
+  });
 }
 
 export const registration = (name: string, requestedScopes: readonly Scope[], change: object = {}) => ({

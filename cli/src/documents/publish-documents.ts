@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { basename, resolve } from 'node:path';
 import { defineCommand, type Terminal } from '../command.ts';
 import { ask, type FrontDoor, openFrontDoor, RefusedError } from '../front-door.ts';
@@ -78,6 +78,13 @@ const matches =
   ({ id, name }: Integration): boolean =>
     wanted !== undefined && (id === wanted || name.toLowerCase().includes(wanted.toLowerCase()));
 
+interface DocumentFault {
+  readonly line: number | null;
+  readonly column: number | null;
+  readonly coordinate: string | null;
+  readonly message: string;
+}
+
 interface Registration {
   readonly valid: boolean;
   readonly documentSet: { readonly id: string; readonly version: number; readonly status: string } | null;
@@ -85,7 +92,7 @@ interface Registration {
     readonly id: string;
     readonly name: string | null;
     readonly requiredScopes: readonly (readonly string[])[];
-    readonly errors: readonly string[];
+    readonly faults: readonly DocumentFault[];
   }[];
 }
 
@@ -96,11 +103,8 @@ async function register(
 ): Promise<Registration> {
   const manifest = JSON.stringify(Object.fromEntries(operations.map(({ id, text }) => [id, text])));
   const { signal, ...variables } = options;
-  // The same set published again is the same request.
-  const key = createHash('sha256')
-    .update(JSON.stringify([variables, manifest]))
-    .digest('hex')
-    .slice(0, 40);
+  // The same content is the same set, unless it was rejected or retired meanwhile; so each run is a request of its own.
+  const key = randomUUID();
   try {
     const answer = await ask<{ registerDocumentSet: Registration }>(
       door,
@@ -123,14 +127,13 @@ function report(
   terminal: Terminal,
 ): number {
   const byId = new Map(operations.map((operation) => [operation.id, operation]));
-  let faults = 0;
-  for (const { id, name, requiredScopes, errors } of documents) {
+  for (const { id, name, requiredScopes, faults } of documents) {
     const operation = byId.get(id);
-    for (const error of errors) terminal.out(locate(error, operation));
-    faults += errors.length;
-    if (errors.length === 0) terminal.out(`${id}  ${name}  ${describeScopes(requiredScopes)}`);
+    for (const fault of faults) terminal.out(locate(fault, operation));
+    if (faults.length === 0) terminal.out(`${id}  ${name}  ${describeScopes(requiredScopes)}`);
   }
-  if (faults > 0) return endWith(terminal, faults, 'Nothing was stored');
+  const total = documents.reduce((sum, { faults }) => sum + faults.length, 0);
+  if (total > 0) return endWith(terminal, total, 'Nothing was stored');
   if (documentSet !== null) {
     terminal.say(`Registered as ${documentSet.id}, version ${documentSet.version}: ${documentSet.status}.`);
   } else if (dryRun)
@@ -138,12 +141,12 @@ function report(
   return 0;
 }
 
-/** `3:5 Patient.phon: Cannot query …` in the text of a document becomes a place in its file. */
-function locate(error: string, operation: Operation | undefined): string {
-  if (operation === undefined) return error;
-  const [, line, column, rest] = /^(\d+):(\d+) ?(.*)$/s.exec(error) ?? [];
-  if (line === undefined || column === undefined) return `${describePlace(operation.place)}: ${error}`;
-  return `${describePlace(operation.placeOf(Number(line), Number(column)))}: ${rest}`;
+/** A place in the text of a document becomes a place in its file. */
+function locate({ line, column, coordinate, message }: DocumentFault, operation: Operation | undefined): string {
+  const sentence = coordinate === null ? message : `${coordinate}: ${message}`;
+  if (operation === undefined) return sentence;
+  const place = line === null ? operation.place : operation.placeOf(line, column ?? 1);
+  return `${describePlace(place)}: ${sentence}`;
 }
 
 const describePlace = ({ file, line, column }: Place): string => `${file}:${line}:${column}`;
@@ -162,4 +165,4 @@ const INTEGRATIONS = 'query Integrations { integrations(first: 100) { edges { no
 const REGISTER = `mutation Publish($integrationId: ID!, $name: String!, $manifest: String!, $dryRun: Boolean!, $key: String!) {
   registerDocumentSet(
     integrationId: $integrationId, name: $name, manifest: $manifest, dryRun: $dryRun, idempotencyKey: $key
-  ) { valid documentSet { id version status } documents { id name requiredScopes errors } } }`;
+  ) { valid documentSet { id version status } documents { id name requiredScopes faults { line column coordinate message } } } }`;

@@ -87,6 +87,9 @@ function knownDocument(
   prepared: ReadonlyMap<string, Readiness>,
 ): KnownDocument | undefined {
   if (entry.status === 'RETIRED') return { kind: 'retired', id: entry.id };
+  if (entry.status === 'BROKEN') return { kind: 'broken', id: entry.id };
+  // Made ready and reported, but nobody's to call before it is ACTIVE.
+  if (entry.status === 'APPROVED') return undefined;
   const readiness = prepared.get(entry.id);
   if (readiness === undefined) return undefined;
   if (!readiness.ok) return { kind: 'broken', id: entry.id };

@@ -51,6 +51,10 @@ export function createReadyDocuments(
   };
 }
 
+/** It is executed, or will be once it is known to be ready. */
+export const isWanted = ({ status }: ControlSnapshot['documents'][number]): boolean =>
+  status !== 'RETIRED' && status !== 'BROKEN';
+
 const wantedIds = (snapshot: ControlSnapshot): string[] => [
-  ...new Set(snapshot.documents.filter(({ status }) => status !== 'RETIRED').map(({ id }) => id)),
+  ...new Set(snapshot.documents.filter(isWanted).map(({ id }) => id)),
 ];

@@ -1,7 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { GatewayCaller } from '@bridgework/kernel/context';
 import { CALLER_HEADER, type CallerSigningKey, signCaller } from '@bridgework/kernel/signed-caller';
-import { ControlLooked, type ControlReport, DocumentTexts, type SignedSnapshot } from '@bridgework/schema';
+import {
+  type BrokenDocuments,
+  ControlLooked,
+  type ControlReport,
+  DocumentContracts,
+  DocumentTexts,
+  type SignedSnapshot,
+} from '@bridgework/schema';
 import { SUBGRAPH_TIMEOUT_MS, type SubgraphConnection } from '../graph/subgraph-pools.ts';
 import { parseJson } from './snapshot.ts';
 
@@ -16,6 +23,10 @@ export interface RegistryClient {
   report(batch: ControlReport): Promise<void>;
   /** The newest snapshot when it is of a later generation. */
   newerThan(generation: number): Promise<SignedSnapshot | undefined>;
+  /** What callable documents were approved as; at most 500 ids. */
+  contracts(ids: readonly string[]): Promise<DocumentContracts['contracts']>;
+  /** At most 500 documents that this gateway goes on without. */
+  broken(documents: BrokenDocuments['documents']): Promise<void>;
 }
 
 /** The registry answered, but not with 200. */
@@ -84,6 +95,10 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     },
     async report(batch) {
       await post('/control/report', batch);
+    },
+    contracts: async (ids) => DocumentContracts.parse(await post('/control/contracts', { ids })).contracts,
+    async broken(documents) {
+      await post('/control/broken', { documents });
     },
   };
 }

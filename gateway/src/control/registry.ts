@@ -7,7 +7,7 @@ import { followControl, type HearNews } from './follow-control.ts';
 import type { StreamEvents, Taken } from './follow-stream.ts';
 import { buildGeneration, type Generation } from './generation.ts';
 import type { LastGoodFile } from './last-good.ts';
-import { createReadyDocuments, type ReadyDocuments } from './ready-documents.ts';
+import { createReadyDocuments, isWanted, type ReadyDocuments } from './ready-documents.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { judgeSnapshot } from './snapshot.ts';
 import type { ReportSpool } from './spool.ts';
@@ -154,10 +154,11 @@ function reportCompiled(
   reported: Set<string>,
   spool: Pick<ReportSpool, 'compiled'>,
 ): void {
-  for (const { id, integration_id, status } of snapshot.documents) {
+  for (const entry of snapshot.documents) {
+    const { id, integration_id } = entry;
     const readiness = documents.prepared.get(id);
     const key = `${integration_id} ${id}`;
-    if (status === 'RETIRED' || readiness === undefined || reported.has(key)) continue;
+    if (!isWanted(entry) || readiness === undefined || reported.has(key)) continue;
     reported.add(key);
     spool.compiled(id, integration_id, readiness.ok ? null : readiness.error);
   }
@@ -165,11 +166,7 @@ function reportCompiled(
 
 /** A document that comes back is prepared and reported anew. */
 function forgetReported(reported: Set<string>, snapshot: ControlSnapshot): void {
-  const named = new Set(
-    snapshot.documents
-      .filter(({ status }) => status !== 'RETIRED')
-      .map(({ id, integration_id }) => `${integration_id} ${id}`),
-  );
+  const named = new Set(snapshot.documents.filter(isWanted).map(({ id, integration_id }) => `${integration_id} ${id}`));
   for (const key of reported) if (!named.has(key)) reported.delete(key);
 }
 

@@ -26,6 +26,8 @@ interface ListSize {
 /** What `@cost` and `@listSize` say, by coordinate; read from the supergraph, because the API schema loses directives. */
 export interface CostModel {
   readonly weights: ReadonlyMap<string, number>;
+  /** By type, for fields that have no weight of their own. */
+  readonly typeWeights: ReadonlyMap<string, number>;
   readonly listSizes: ReadonlyMap<string, ListSize>;
 }
 
@@ -37,9 +39,12 @@ const MUTATION_WEIGHT = 10;
 /** @see https://ibm.github.io/graphql-specs/cost-spec.html */
 export function readCostModel(supergraph: DocumentNode): CostModel {
   const weights = new Map<string, number>();
+  const typeWeights = new Map<string, number>();
   const listSizes = new Map<string, ListSize>();
   for (const type of supergraph.definitions) {
     if (type.kind !== Kind.OBJECT_TYPE_DEFINITION && type.kind !== Kind.INTERFACE_TYPE_DEFINITION) continue;
+    const ofType = type.directives?.find(({ name }) => name.value === 'cost');
+    if (ofType !== undefined) typeWeights.set(type.name.value, Number(argumentsOf(ofType).weight));
     for (const field of type.fields ?? []) {
       const coordinate = coordinateOf(type.name.value, field.name.value);
       for (const directive of field.directives ?? []) {
@@ -55,15 +60,15 @@ export function readCostModel(supergraph: DocumentNode): CostModel {
       }
     }
   }
-  return { weights, listSizes };
+  return { weights, typeWeights, listSizes };
 }
 
 const argumentsOf = (directive: ConstDirectiveNode): Record<string, unknown> =>
   Object.fromEntries((directive.arguments ?? []).map(({ name, value }) => [name.value, valueFromASTUntyped(value)]));
 
 /**
- * The cost of a valid document with these variables: an object costs 1, a leaf nothing, a mutation 10 more, all times
- * the size of the lists around it. `first` counts as it is given. Branches that exclude each other are added up.
+ * The cost of a valid document with these variables: an object costs 1 unless `@cost` says otherwise of its field or its
+ * type, a leaf nothing, a mutation 10 more, all times the size of the lists around it. `first` counts as it is given. Branches that exclude each other are added up.
  */
 export function costOf(
   schema: GraphQLSchema,
@@ -71,6 +76,41 @@ export function costOf(
   document: DocumentNode,
   variables: Readonly<Record<string, unknown>>,
 ): number {
+  const walk = beginWalk(schema, model, document, variables);
+  return document.definitions.reduce((total, definition) => {
+    if (definition.kind !== Kind.OPERATION_DEFINITION) return total;
+    const root = schema.getRootType(definition.operation);
+    if (!root) return total;
+    const extra = definition.operation === 'mutation' ? MUTATION_WEIGHT * definition.selectionSet.selections.length : 0;
+    return total + extra + costOfSelections(walk, root.name, definition.selectionSet, NO_SIZES);
+  }, 0);
+}
+
+/**
+ * How many entries the largest list of one answer may hold, counted through the lists around it: a hundred appointments
+ * of five materials each are 500.
+ */
+export function largestListOf(
+  schema: GraphQLSchema,
+  model: CostModel,
+  document: DocumentNode,
+  variables: Readonly<Record<string, unknown>>,
+): number {
+  const walk = beginWalk(schema, model, document, variables);
+  const sizes = document.definitions.map((definition) => {
+    if (definition.kind !== Kind.OPERATION_DEFINITION) return 0;
+    const root = schema.getRootType(definition.operation);
+    return root ? largestInSelections(walk, root.name, definition.selectionSet, NO_SIZES) : 0;
+  });
+  return Math.max(0, ...sizes);
+}
+
+function beginWalk(
+  schema: GraphQLSchema,
+  model: CostModel,
+  document: DocumentNode,
+  variables: Readonly<Record<string, unknown>>,
+): Walk {
   const fragments = new Map<string, FragmentDefinitionNode>();
   const defaults: Record<string, unknown> = {};
   for (const definition of document.definitions) {
@@ -80,14 +120,7 @@ export function costOf(
       if (defaultValue !== undefined) defaults[variable.name.value] = valueFromASTUntyped(defaultValue);
     }
   }
-  const walk: Walk = { schema, model, fragments, variables: { ...defaults, ...variables }, known: new Map() };
-  return document.definitions.reduce((total, definition) => {
-    if (definition.kind !== Kind.OPERATION_DEFINITION) return total;
-    const root = schema.getRootType(definition.operation);
-    if (!root) return total;
-    const extra = definition.operation === 'mutation' ? MUTATION_WEIGHT * definition.selectionSet.selections.length : 0;
-    return total + extra + costOfSelections(walk, root.name, definition.selectionSet, NO_SIZES);
-  }, 0);
+  return { schema, model, fragments, variables: { ...defaults, ...variables }, known: new Map() };
 }
 
 interface Walk {
@@ -125,21 +158,60 @@ function costOfFragment(walk: Walk, name: string, sizes: Sizes): number {
 }
 
 function costOfField(walk: Walk, parent: string, node: FieldNode, sizes: Sizes): number {
-  const type = walk.schema.getType(parent);
-  const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[node.name.value] : undefined;
-  if (field === undefined) return 0;
-  const coordinate = coordinateOf(parent, field.name);
-  const returned = getNamedType(field.type);
-  const own = walk.model.weights.get(coordinate) ?? (isLeafType(returned) ? 0 : 1);
-  const listSize = walk.model.listSizes.get(coordinate);
-  const page = listSize === undefined ? undefined : pageSize(walk, node, listSize);
-  const inner = listSize === undefined || page === undefined ? NO_SIZES : sizesOf(listSize, page);
+  const place = placeOf(walk, parent, node);
+  if (place === undefined) return 0;
+  const { coordinate, returned, isList, page, inner } = place;
+  const { weights, typeWeights } = walk.model;
+  const own = weights.get(coordinate) ?? typeWeights.get(returned.name) ?? (isLeafType(returned) ? 0 : 1);
   const below =
     node.selectionSet === undefined || !isCompositeType(returned)
       ? 0
       : costOfSelections(walk, returned.name, node.selectionSet, inner);
-  if (!isListType(getNullableType(field.type))) return own + below;
-  return (own + below) * (sizes.get(field.name) ?? page ?? UNKNOWN_LIST_SIZE);
+  return isList ? (own + below) * (sizes.get(node.name.value) ?? page ?? UNKNOWN_LIST_SIZE) : own + below;
+}
+
+function largestInSelections(walk: Walk, type: string, { selections }: SelectionSetNode, sizes: Sizes): number {
+  const largest = selections.map((selection) => {
+    if (selection.kind === Kind.FIELD) return largestInField(walk, type, selection, sizes);
+    if (selection.kind === Kind.INLINE_FRAGMENT) {
+      return largestInSelections(walk, selection.typeCondition?.name.value ?? type, selection.selectionSet, sizes);
+    }
+    const fragment = walk.fragments.get(selection.name.value);
+    if (fragment === undefined) return 0;
+    const key = JSON.stringify([fragment.name.value, ...sizes]);
+    const found =
+      walk.known.get(key) ?? largestInSelections(walk, fragment.typeCondition.name.value, fragment.selectionSet, sizes);
+    walk.known.set(key, found);
+    return found;
+  });
+  return Math.max(0, ...largest);
+}
+
+function largestInField(walk: Walk, parent: string, node: FieldNode, sizes: Sizes): number {
+  const place = placeOf(walk, parent, node);
+  if (place === undefined) return 0;
+  const { returned, isList, page, inner } = place;
+  const below =
+    node.selectionSet === undefined ? 0 : largestInSelections(walk, returned.name, node.selectionSet, inner);
+  return isList ? Math.max(1, below) * (sizes.get(node.name.value) ?? page ?? UNKNOWN_LIST_SIZE) : below;
+}
+
+/** Where a field stands, and how large the lists in and below it are. */
+function placeOf(walk: Walk, parent: string, node: FieldNode) {
+  const type = walk.schema.getType(parent);
+  const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[node.name.value] : undefined;
+  if (field === undefined) return undefined;
+  const coordinate = coordinateOf(parent, field.name);
+  const listSize = walk.model.listSizes.get(coordinate);
+  const page = listSize === undefined ? undefined : pageSize(walk, node, listSize);
+  const inner = listSize === undefined || page === undefined ? NO_SIZES : sizesOf(listSize, page);
+  return {
+    coordinate,
+    returned: getNamedType(field.type),
+    isList: isListType(getNullableType(field.type)),
+    page,
+    inner,
+  };
 }
 
 const sizesOf = ({ sizedFields }: ListSize, size: number): Sizes => new Map(sizedFields.map((name) => [name, size]));

@@ -52,6 +52,10 @@ export function bothOf(left: ScopeAlternatives, right: ScopeAlternatives): Scope
   return weakest(masks).map(scopesOf);
 }
 
+/** True when whoever holds `held` holds `needed`. */
+export const isWithin = (needed: readonly Scope[], held: readonly Scope[]): boolean =>
+  (maskOf(needed) & ~maskOf(held)) === 0;
+
 /** Sorted, without repetitions and without alternatives that ask for more than another one. */
 export const normalise = (alternatives: ScopeAlternatives): ScopeAlternatives =>
   weakest(alternatives.map(maskOf)).map(scopesOf);

@@ -24,6 +24,7 @@ export {
 export { type Payload, SECRET_PREFIX, signatureOf, signPayload } from './deliveries/signed-payload.ts';
 export { sweepDeliveries } from './deliveries/sweep-deliveries.ts';
 export { raiseDueAge, raiseRecoveries } from './deliveries/troubles.ts';
+export { type BrokenContract, type Contract, findBroken, readContracts } from './documents/break-documents.ts';
 export type { DocumentSet, PersistedDocument } from './documents/document-set.ts';
 export { documentIdOf, type Manifest, type ManifestEntry, parseManifest } from './documents/manifest.ts';
 export type { Registration } from './documents/register-document-set.ts';
@@ -33,7 +34,7 @@ export {
   recordFailedChallenge,
   type UnverifiedEndpoint,
 } from './endpoints/verify-endpoint.ts';
-export { type Analysis, type DocumentFault, type Examination, examineDocument } from './graph-analysis.ts';
+export { currentGraph } from './graph.ts';
 export type { Integration } from './integrations/integration.ts';
 export { continueRedrive } from './redrives/continue-redrive.ts';
 export type { IssuedToken } from './tokens/issue-token.ts';

@@ -17,7 +17,9 @@ import {
 } from './deliveries/find-deliveries.ts';
 import { readWebhookEvents } from './deliveries/read-webhook-events.ts';
 import { replayOwnDelivery } from './deliveries/replay-delivery.ts';
-import { activateDocumentSet, approveDocumentSet, rejectDocumentSet } from './documents/decide-document-set.ts';
+import { activateDocumentSet } from './documents/activate-document-set.ts';
+import { approveDocumentSet, rejectDocumentSet } from './documents/decide-document-set.ts';
+import { newsOfDocument, ownerOfDocument, summariseDocument, usesOfDocument } from './documents/describe-document.ts';
 import type { DocumentSet, PersistedDocument } from './documents/document-set.ts';
 import {
   countDocuments,
@@ -26,7 +28,9 @@ import {
   findPersistedDocument,
   lastUseOfDocument,
 } from './documents/find-documents.ts';
+import { findBrokenDocuments, listDocuments } from './documents/list-documents.ts';
 import { registerDocumentSet } from './documents/register-document-set.ts';
+import { deprecateDocument, retireDocument } from './documents/retire-document.ts';
 import { approveWebhookEndpoint } from './endpoints/approve-webhook-endpoint.ts';
 import { createOwnWebhookEndpoint, createWebhookEndpoint } from './endpoints/create-webhook-endpoint.ts';
 import { deleteOwnWebhookEndpoint, deleteWebhookEndpoint } from './endpoints/delete-webhook-endpoint.ts';
@@ -84,6 +88,8 @@ export const resolvers: Resolvers = {
     integration: call(findIntegration),
     documentSets: call(findDocumentSets),
     persistedDocument: call(findPersistedDocument),
+    persistedDocuments: call(listDocuments),
+    brokenDocuments: call(findBrokenDocuments),
     auditEntries: call(findAuditEntries),
     verifyAuditLog: call(verifyAuditLog),
     observedOperations: call(findObservedOperations),
@@ -125,6 +131,8 @@ export const resolvers: Resolvers = {
     activateDocumentSet: step('document_set.activate', 'document_set', activateDocumentSet),
     simulateCoreEvent: step('event.simulate', 'core_event_request', simulateCoreEvent),
     requestCoreEvent: step('event.simulate', 'core_event_request', requestCoreEvent),
+    deprecateDocument: step('document.deprecate', 'document', deprecateDocument),
+    retireDocument: step('document.retire', 'document', retireDocument),
     createWebhookEndpoint: step('webhook_endpoint.create', 'webhook_endpoint', createWebhookEndpoint),
     updateWebhookEndpoint: step('webhook_endpoint.update', 'webhook_endpoint', updateWebhookEndpoint),
     approveWebhookEndpoint: step('webhook_endpoint.approve', 'webhook_endpoint', approveWebhookEndpoint),
@@ -171,5 +179,12 @@ export const resolvers: Resolvers = {
   },
   PersistedDocument: {
     lastUsedAt: (document: PersistedDocument, _: unknown, ctx) => lastUseOfDocument(ctx, document),
+    integrationName: async (document: PersistedDocument, _: unknown, ctx) =>
+      (await ownerOfDocument(ctx, document))?.name,
+    internalOwner: async (document: PersistedDocument, _: unknown, ctx) =>
+      (await ownerOfDocument(ctx, document))?.owner,
+    summary: (document: PersistedDocument, _: unknown, ctx) => summariseDocument(ctx, document),
+    news: (document: PersistedDocument, _: unknown, ctx) => newsOfDocument(ctx, document),
+    uses: (document: PersistedDocument, _: unknown, ctx) => usesOfDocument(ctx, document),
   },
 };

@@ -31,6 +31,9 @@ const publicId = (prefix: string) =>
 const texts = () => text().array().notNull().default([]);
 const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 
+/** MANUAL: a person approves every set. QUERIES: of queries inside what was approved before, nobody needs to. */
+export const DOCUMENT_POLICIES = ['MANUAL', 'QUERIES'] as const;
+
 export const DOCUMENT_STATUSES = [
   'DRAFT',
   'VALIDATED',
@@ -75,6 +78,7 @@ export const integrations = integration.table('integrations', {
   declaredEvents: texts(),
   allowedImageHosts: texts(),
   adHoc: boolean().notNull().default(false),
+  documentPolicy: text({ enum: DOCUMENT_POLICIES }).notNull().default('MANUAL'),
   pauseReason: text(),
   createdBy: text().notNull(),
   createdAt: createdAt(),
@@ -160,6 +164,8 @@ export const documentSets = integration.table('document_sets', {
   version: integer().notNull(),
   format: text().notNull(),
   contentSha256: text().notNull(),
+  documentCount: integer().notNull().default(1),
+  submittedBy: texts(),
   status: text({ enum: DOCUMENT_STATUSES }).notNull().default('DRAFT'),
   supergraphSha256: text().notNull(),
   registeredBy: text().notNull(),
@@ -168,6 +174,9 @@ export const documentSets = integration.table('document_sets', {
   decidedAt: instant(),
   decisionReason: text(),
   singleManager: boolean().notNull().default(false),
+  approvedByPolicy: boolean().notNull().default(false),
+  activationRequestedBy: text(),
+  activationRequestedAt: instant(),
   activatedBy: text(),
   activatedAt: instant(),
 });
@@ -187,7 +196,11 @@ export const documents = integration.table('documents', {
   compiledAt: instant(),
   compileError: text(),
   createdAt: createdAt(),
+  brokenAt: instant(),
+  brokenBecause: texts(),
   retiredAt: instant(),
+  retiredBy: text(),
+  retiredReason: text(),
 });
 
 export const documentUses = integration.table(

@@ -129,6 +129,7 @@ export async function startGateway(
     TOKEN_REQUESTS_PER_MINUTE: 100_000,
     INTEGRATION_REQUESTS_PER_MINUTE: 100_000,
     TOKEN_COST_PER_MINUTE: 10_000_000,
+    ACCEPT_BROKEN_DOCUMENTS: false,
     ...options.config,
   };
   let metrics = createMetrics('gateway');

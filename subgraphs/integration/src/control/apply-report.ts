@@ -1,11 +1,13 @@
+import { raiseAlert } from '@bridgework/kernel/alerts';
 import { recordAudit } from '@bridgework/kernel/audit';
 import type { Context } from '@bridgework/kernel/context';
 import type { Tx } from '@bridgework/kernel/database';
 import { ERRORS, isErrorCode } from '@bridgework/kernel/errors';
 import { ControlReport } from '@bridgework/schema';
-import { and, eq, inArray, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, sql } from 'drizzle-orm';
+import { continueActivation } from '../documents/activate-document-set.ts';
 import { parseInput } from '../input.ts';
-import { controlReports, documents, integrations } from '../tables.ts';
+import { controlReports, documentSets, documents, integrations } from '../tables.ts';
 import { alertAboutTokens } from './alert-about-tokens.ts';
 
 /** The audit log takes no other actions; a report it could not take must be refused, not tried again for ever. */
@@ -100,32 +102,59 @@ async function countUses(tx: Tx, uses: ControlReport['uses']): Promise<void> {
  * change that all gateways read, and each of them reports every document.
  */
 async function noteCompiled(tx: Tx, ctx: Context, compiled: ControlReport['compiled']): Promise<void> {
+  const waiting = new Map<number, string>();
   for (const { document_id, integration_id, ok, error } of compiled) {
-    const rows = await tx
-      .select({ key: documents.key, compiledAt: documents.compiledAt, compileError: documents.compileError })
-      .from(documents)
-      .innerJoin(integrations, eq(integrations.key, documents.integrationKey))
-      .where(and(eq(integrations.id, integration_id), eq(documents.hash, document_id)));
     const compileError = ok ? null : (error ?? 'unknown').slice(0, 500);
+    const rows = await findDocuments(tx, integration_id, document_id);
     const changed = rows.filter((row) => row.compileError !== compileError || (ok && row.compiledAt === null));
     if (changed.length === 0) continue;
+    const keys = changed.map(({ key }) => key);
+    const setKeys = changed.map(({ setKey }) => setKey);
+    for (const key of setKeys) waiting.set(key, integration_id);
+    // Sets before documents: everybody locks in this order.
+    await lockSets(tx, setKeys);
+    const compiledAt = ok ? { compiledAt: ctx.now() } : {};
     await tx
       .update(documents)
-      .set({ compileError, ...(ok ? { compiledAt: ctx.now() } : {}) })
-      .where(
-        inArray(
-          documents.key,
-          changed.map(({ key }) => key),
-        ),
-      );
+      .set({ compileError, ...compiledAt })
+      .where(inArray(documents.key, keys));
     if (compileError === null) continue;
-    await recordAudit(tx, ctx, {
-      action: 'document.compile',
-      entity: 'document',
-      entityId: document_id,
-      result: 'FAILED',
-      errorMessage: compileError,
-      integrationId: integration_id,
-    });
+    const about = { entity: 'document', entityId: document_id };
+    const detail = `${document_id} of ${integration_id} cannot be compiled: ${compileError}`;
+    await raiseAlert(tx, { kind: 'document.not_compiled', ...about, detail });
+    const entry = { action: 'document.compile', ...about, integrationId: integration_id };
+    await recordAudit(tx, ctx, { ...entry, result: 'FAILED', errorMessage: compileError });
+  }
+  if (waiting.size === 0) return;
+  for (const set of await lockSets(tx, [...waiting.keys()])) {
+    if (set.status !== 'APPROVED' || set.activationRequestedAt === null) continue;
+    await continueActivation(tx, ctx, set, waiting.get(set.key) ?? '');
   }
 }
+
+const findDocuments = (tx: Tx, integrationId: string, hash: string) =>
+  tx
+    .select({
+      key: documents.key,
+      setKey: documents.documentSetKey,
+      compiledAt: documents.compiledAt,
+      compileError: documents.compileError,
+    })
+    .from(documents)
+    .innerJoin(integrations, eq(integrations.key, documents.integrationKey))
+    .where(
+      and(
+        eq(integrations.id, integrationId),
+        eq(documents.hash, hash),
+        inArray(documents.status, ['APPROVED', 'ACTIVE', 'DEPRECATED']),
+      ),
+    )
+    .orderBy(asc(documents.key));
+
+const lockSets = (tx: Tx, keys: readonly number[]) =>
+  tx
+    .select()
+    .from(documentSets)
+    .where(inArray(documentSets.key, [...keys]))
+    .orderBy(asc(documentSets.key))
+    .for('update');

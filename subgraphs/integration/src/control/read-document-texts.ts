@@ -11,6 +11,6 @@ export async function readDocumentTexts(db: Db, body: unknown): Promise<Document
   const rows = await db
     .selectDistinctOn([documents.hash], { id: documents.hash, text: documents.text })
     .from(documents)
-    .where(and(inArray(documents.hash, ids), inArray(documents.status, ['ACTIVE', 'DEPRECATED', 'RETIRED'])));
+    .where(and(inArray(documents.hash, ids), inArray(documents.status, ['ACTIVE', 'DEPRECATED', 'APPROVED'])));
   return { documents: rows };
 }

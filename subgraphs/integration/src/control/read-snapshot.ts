@@ -1,12 +1,13 @@
 import type { Db, Tx } from '@bridgework/kernel/database';
 import type { ControlSnapshot, Environment, Scope } from '@bridgework/schema';
-import { and, asc, eq, gt, inArray, min, or, sql } from 'drizzle-orm';
-import { approvals, controlState, documents, integrations, tokens } from '../tables.ts';
+import { and, asc, eq, gt, inArray, isNotNull, min, ne, or, sql } from 'drizzle-orm';
+import { approvals, controlState, documentSets, documents, integrations, tokens } from '../tables.ts';
 
 /** A revoked token is named for this long, so that its use can be told apart from an invented one. */
 const REVOKED_DAYS = 30;
 const WORKING = ['ACTIVE', 'PAUSED', 'DEPRECATED'] as const;
-const NAMED_DOCUMENTS = ['ACTIVE', 'DEPRECATED', 'RETIRED'] as const;
+/** The livelier first. */
+const NAMED_DOCUMENTS = ['ACTIVE', 'DEPRECATED', 'APPROVED', 'BROKEN', 'RETIRED'] as const;
 
 /** What gateways obey, read at one instant of the database: never half of a change. */
 export async function readSnapshot(db: Db, environment: Environment, now: Date): Promise<ControlSnapshot> {
@@ -130,7 +131,15 @@ async function readDocuments(tx: Tx): Promise<ControlSnapshot['documents']> {
     })
     .from(documents)
     .innerJoin(integrations, eq(integrations.key, documents.integrationKey))
-    .where(and(inArray(integrations.status, [...WORKING]), inArray(documents.status, [...NAMED_DOCUMENTS])))
+    .innerJoin(documentSets, eq(documentSets.key, documents.documentSetKey))
+    .where(
+      and(
+        inArray(integrations.status, [...WORKING]),
+        inArray(documents.status, [...NAMED_DOCUMENTS]),
+        // What is approved is made ready once somebody asks for it.
+        or(ne(documents.status, 'APPROVED'), isNotNull(documentSets.activationRequestedAt)),
+      ),
+    )
     .orderBy(asc(documents.key));
   const known = new Map<string, ControlSnapshot['documents'][number]>();
   for (const row of rows) {

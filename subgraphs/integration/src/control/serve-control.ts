@@ -7,6 +7,7 @@ import { readSigningKey } from '@bridgework/kernel/signed-caller';
 import type { ControlRequest, RunningSubgraph, SubgraphRuntime } from '@bridgework/kernel/subgraph';
 import { ControlLook, type ControlLooked } from '@bridgework/schema';
 import { sql } from 'drizzle-orm';
+import { answerContracts, breakDocuments } from '../documents/break-documents.ts';
 import { parseInput } from '../input.ts';
 import { rememberSecrets } from '../secrets.ts';
 import { applyReport } from './apply-report.ts';
@@ -84,6 +85,8 @@ export async function serveControl(runtime: SubgraphRuntime): Promise<RunningSub
         return looked;
       },
       'POST /control/documents': async ({ body }) => readDocumentTexts(database.db, parseJson(body)),
+      'POST /control/contracts': async ({ body }) => answerContracts(database.db, parseJson(body)),
+      'POST /control/broken': async (request) => breakDocuments(contextOf(runtime, request), parseJson(request.body)),
       'POST /control/report': async (request) => applyReport(contextOf(runtime, request), parseJson(request.body)),
     },
     async close() {

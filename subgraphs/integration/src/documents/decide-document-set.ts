@@ -22,17 +22,16 @@ import { examineManifest, findForbidden } from './examine-manifest.ts';
 
 const ApproveDocumentSet = z.object({ id: z.string(), note: reason.optional() });
 const RejectDocumentSet = z.object({ id: z.string(), reason });
-const ActivateDocumentSet = z.object({ id: z.string() });
 
 /**
- * Approves a set that another person registered, after judging it once more by what is granted now.
+ * Approves a set that others submitted, after judging it once more by what is granted now.
  *
- * Throws NOT_FOUND, CONFLICT, and FORBIDDEN for whoever registered it.
+ * Throws NOT_FOUND, CONFLICT, and FORBIDDEN for whoever submitted it.
  */
 export async function approveDocumentSet(ctx: Context, args: unknown): Promise<DocumentSet> {
   const { id, note } = parseInput(ApproveDocumentSet, args);
-  return step(ctx, id, 'document_set.approve', 'PENDING_APPROVAL', async (tx, actor, set, integration) => {
-    const singleManager = demandDecider(ctx, { by: [set.registeredBy], at: set.registeredAt }, note);
+  return decideOn(ctx, id, 'document_set.approve', 'PENDING_APPROVAL', async (tx, actor, set, integration) => {
+    const singleManager = demandDecider(ctx, { by: set.submittedBy, at: set.registeredAt }, note);
     await demandFit(tx, set, integration);
     const decision = { decidedBy: actor, decidedAt: ctx.now(), decisionReason: note ?? null, singleManager };
     await decideRequest(tx, set, { ...decision, status: 'APPROVED' });
@@ -43,25 +42,18 @@ export async function approveDocumentSet(ctx: Context, args: unknown): Promise<D
 /** Refuses a set. Throws NOT_FOUND, CONFLICT. */
 export async function rejectDocumentSet(ctx: Context, args: unknown): Promise<DocumentSet> {
   const { id, reason } = parseInput(RejectDocumentSet, args);
-  return step(ctx, id, 'document_set.reject', 'PENDING_APPROVAL', async (tx, actor, set) => {
+  return decideOn(ctx, id, 'document_set.reject', 'PENDING_APPROVAL', async (tx, actor, set) => {
     const decision = { decidedBy: actor, decidedAt: ctx.now(), decisionReason: reason };
     await decideRequest(tx, set, { ...decision, status: 'REJECTED' });
     return { ...decision, status: 'REJECTED' };
   });
 }
 
-/** Makes the documents of an approved set callable, beside those of earlier sets. Throws NOT_FOUND, CONFLICT. */
-export async function activateDocumentSet(ctx: Context, args: unknown): Promise<DocumentSet> {
-  const { id } = parseInput(ActivateDocumentSet, args);
-  return step(ctx, id, 'document_set.activate', 'APPROVED', async (tx, actor, set, integration) => {
-    await demandFit(tx, set, integration);
-    return { status: 'ACTIVE', activatedBy: actor, activatedAt: ctx.now() };
-  });
-}
-
+/** What becomes of a set; its documents follow when the status changes. */
 type Change = Partial<DocumentSetRow> & { readonly status: DocumentStatus };
 
-async function step(
+/** A manager's step on a set in one state: locked, judged, changed with its documents, audited. */
+export async function decideOn(
   ctx: Context,
   id: string,
   action: string,
@@ -83,13 +75,18 @@ async function step(
       }
       const change = await judge(tx, actorOf(manager), set, integration);
       const [row] = await tx.update(documentSets).set(change).where(eq(documentSets.key, set.key)).returning();
-      await tx.update(documents).set({ status: change.status }).where(eq(documents.documentSetKey, set.key));
+      if (change.status !== from) {
+        await tx.update(documents).set({ status: change.status }).where(eq(documents.documentSetKey, set.key));
+      }
       return { result: toDocumentSet(row ?? set, integration.id), integrationId: integration.id };
     },
   );
 }
 
-/** Throws CONFLICT when the graph or the integration's scopes have changed so that a document no longer fits. */
+/**
+ * Examines a set that waits for approval once more, when the graph or the scopes have changed meanwhile: who approves has
+ * to see what is so now. Throws CONFLICT when a document no longer fits.
+ */
 async function demandFit(tx: Tx, set: DocumentSetRow, integration: IntegrationRow): Promise<void> {
   const approvedScopes = integration.approvedScopes as Scope[];
   const rows = await tx

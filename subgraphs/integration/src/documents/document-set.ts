@@ -1,5 +1,5 @@
-import type { Scope, ScopeAlternatives } from '@bridgework/schema';
-import type { Analysis } from '../graph-analysis.ts';
+import type { Analysis, Scope, ScopeAlternatives } from '@bridgework/schema';
+import { currentGraph } from '../graph.ts';
 import type { documentSets, documents } from '../tables.ts';
 
 export type DocumentSetRow = typeof documentSets.$inferSelect;
@@ -16,6 +16,11 @@ export interface DocumentSet {
   readonly format: string;
   readonly status: DocumentStatus;
   readonly createdBy: string;
+  /** Everybody who handed in this very manifest; none of them can approve it. */
+  readonly submittedBy: readonly string[];
+  readonly approvedByPolicy: boolean;
+  /** Gateways were asked to make it ready; null when not, or when one could not. */
+  readonly activationRequestedAt: Date | null;
   readonly createdAt: Date;
   readonly decidedBy: string | null;
   readonly decidedAt: Date | null;
@@ -32,6 +37,9 @@ export function toDocumentSet(row: DocumentSetRow, integrationId: string): Docum
     format: row.format,
     status: row.status,
     createdBy: row.registeredBy,
+    submittedBy: row.submittedBy,
+    approvedByPolicy: row.approvedByPolicy,
+    activationRequestedAt: row.activationRequestedAt,
     createdAt: row.registeredAt,
     decidedBy: row.decidedBy,
     decidedAt: row.decidedAt,
@@ -52,9 +60,33 @@ export interface PersistedDocument {
   readonly text: string;
   readonly requiredScopes: ScopeAlternatives;
   readonly personalData: boolean;
+  readonly analysis: ShownAnalysis;
+  readonly compileError: string | null;
+  readonly brokenBecause: readonly string[];
+  readonly retiredReason: string | null;
+  /** Of the set; what came before it was approved earlier. */
+  readonly version: number;
+  readonly integrationKey: number;
 }
 
-export function toDocument(row: DocumentRow, set: Pick<DocumentSet, 'id' | 'integrationId'>): PersistedDocument {
+/** What a document would touch, as whoever approves it sees it. */
+export interface ShownAnalysis {
+  readonly cost: number;
+  readonly listSize: number;
+  readonly depth: number;
+  readonly aliases: number;
+  readonly rootFields: number;
+  readonly coordinates: readonly string[];
+  readonly personalData: readonly { readonly coordinate: string; readonly class: string }[];
+  readonly personalDataClasses: readonly string[];
+  readonly subgraphs: readonly string[];
+  readonly deprecated: readonly string[];
+}
+
+export function toDocument(
+  row: DocumentRow,
+  set: Pick<DocumentSet, 'id' | 'integrationId' | 'version'>,
+): PersistedDocument {
   const analysis = readAnalysis(row);
   return {
     key: row.key,
@@ -68,6 +100,33 @@ export function toDocument(row: DocumentRow, set: Pick<DocumentSet, 'id' | 'inte
     text: row.text,
     requiredScopes: analysis.scopes,
     personalData: analysis.personalData,
+    analysis: show(analysis),
+    compileError: row.compileError,
+    brokenBecause: row.brokenBecause,
+    retiredReason: row.retiredReason,
+    version: set.version,
+    integrationKey: row.integrationKey,
+  };
+}
+
+/** Older rows lack what was analysed later. */
+function show(analysis: Partial<Analysis>): ShownAnalysis {
+  const { requirements } = currentGraph();
+  const coordinates = analysis.coordinates ?? [];
+  return {
+    cost: analysis.worstCost ?? 0,
+    listSize: analysis.worstListSize ?? 0,
+    depth: analysis.depth ?? 0,
+    aliases: analysis.aliases ?? 0,
+    rootFields: analysis.rootFields ?? 0,
+    coordinates,
+    personalData: coordinates.flatMap((coordinate) => {
+      const pii = requirements[coordinate]?.pii;
+      return pii === undefined ? [] : [{ coordinate, class: pii }];
+    }),
+    personalDataClasses: analysis.piiClasses ?? [],
+    subgraphs: analysis.subgraphs ?? [],
+    deprecated: analysis.deprecated ?? [],
   };
 }
 

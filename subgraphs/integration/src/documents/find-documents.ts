@@ -83,14 +83,14 @@ const FindDocument = z.object({ integrationId: z.string(), id: z.string() });
 export async function findPersistedDocument(ctx: Context, args: unknown): Promise<PersistedDocument | null> {
   const { integrationId, id } = parseInput(FindDocument, args);
   const [row] = await ctx.db
-    .select({ document: documents, setId: documentSets.id })
+    .select({ document: documents, setId: documentSets.id, version: documentSets.version })
     .from(documents)
     .innerJoin(documentSets, eq(documentSets.key, documents.documentSetKey))
     .innerJoin(integrations, eq(integrations.key, documents.integrationKey))
     .where(and(eq(integrations.id, integrationId), or(eq(documents.hash, id), arrayContains(documents.aliases, [id]))))
     .orderBy(desc(documents.key))
     .limit(1);
-  return row === undefined ? null : toDocument(row.document, { id: row.setId, integrationId });
+  return row === undefined ? null : toDocument(row.document, { id: row.setId, version: row.version, integrationId });
 }
 
 const loadCount = loadOne(

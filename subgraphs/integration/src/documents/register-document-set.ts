@@ -3,7 +3,7 @@ import { actorOf, type Context } from '@bridgework/kernel/context';
 import type { Tx } from '@bridgework/kernel/database';
 import { DomainError } from '@bridgework/kernel/errors';
 import type { Scope } from '@bridgework/schema';
-import { and, arrayOverlaps, eq, max, notInArray } from 'drizzle-orm';
+import { and, arrayOverlaps, eq, max, notInArray, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { currentGraph } from '../graph.ts';
 import { idempotencyKey, parseInput, prose } from '../input.ts';
@@ -14,6 +14,7 @@ import { approvals, documentSets, documents } from '../tables.ts';
 import type { DocumentSet } from './document-set.ts';
 import { type DocumentFinding, examineManifest, findForbidden } from './examine-manifest.ts';
 import { documentSetById } from './find-documents.ts';
+import { judgeByPolicy } from './judge-by-policy.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 
 const RegisterDocumentSet = z.object({
@@ -32,8 +33,10 @@ export interface Registration {
 }
 
 /**
- * Examines a manifest and, when every document is fit, stores it as a set that waits for approval. The same manifest
- * again is the same set. Nothing is stored of a dry run or of a manifest with faults; the findings say what they are.
+ * Examines a manifest and, when every document is fit, stores it as a set that waits for approval, or is approved at once
+ * where the integration's policy allows it. The same manifest again is the same set, and whoever sends it has submitted it
+ * too; once it was rejected, retired or broken it is a new one. Nothing is stored of a dry run or of a manifest with
+ * faults; the findings say what they are.
  *
  * Throws VALIDATION_FAILED and PAYLOAD_TOO_LARGE for a manifest that cannot be read, NOT_FOUND, CONFLICT for an
  * integration that was never approved, IDEMPOTENCY_KEY_REUSED.
@@ -81,10 +84,20 @@ async function store(
   const contentSha256 = createHash('sha256').update(input.manifest, 'utf8').digest('hex');
   const ofIntegration = eq(documentSets.integrationKey, integration.key);
   const [known] = await tx
-    .select({ id: documentSets.id })
+    .select({ key: documentSets.key, id: documentSets.id, submittedBy: documentSets.submittedBy })
     .from(documentSets)
-    .where(and(ofIntegration, eq(documentSets.contentSha256, contentSha256)));
-  if (known !== undefined) return known.id;
+    .where(
+      and(
+        ofIntegration,
+        eq(documentSets.contentSha256, contentSha256),
+        notInArray(documentSets.status, ['REJECTED', 'RETIRED', 'BROKEN']),
+      ),
+    )
+    .for('update');
+  if (known !== undefined) {
+    await addSubmitter(tx, known, registeredBy);
+    return known.id;
+  }
   demandStatus(integration, ['ACTIVE', 'PAUSED']);
   demandStillGranted(integration, findings);
   await demandFreeAliases(tx, integration.key, manifest);
@@ -92,6 +105,8 @@ async function store(
     .select({ version: max(documentSets.version) })
     .from(documentSets)
     .where(ofIntegration);
+  const byPolicy = (await judgeByPolicy(tx, integration, manifest, findings)).length === 0;
+  const status = byPolicy ? 'VALIDATED' : 'PENDING_APPROVAL';
   const [set] = await tx
     .insert(documentSets)
     .values({
@@ -100,15 +115,35 @@ async function store(
       version: (last?.version ?? 0) + 1,
       format: manifest.format.toUpperCase().replace('-', '_'),
       contentSha256,
-      status: 'PENDING_APPROVAL',
+      status,
+      documentCount: new Set(manifest.entries.map(({ id }) => id)).size,
       supergraphSha256: currentGraph().supergraphSha256,
       registeredBy,
     })
     .returning({ key: documentSets.key, id: documentSets.id });
   if (set === undefined) throw new Error('An insert returned nothing.');
-  await insertDocuments(tx, set.key, integration.key, manifest, findings);
-  await askForApproval(tx, integration.key, set.id, registeredBy, input.name);
+  await insertDocuments(tx, { documentSetKey: set.key, integrationKey: integration.key, status }, manifest, findings);
+  if (byPolicy) await approveByPolicy(tx, set.key);
+  else await askForApproval(tx, integration.key, set.id, registeredBy, input.name);
   return set.id;
+}
+
+/** Who hands the same manifest in has submitted it too, and cannot decide about it. */
+async function addSubmitter(
+  tx: Tx,
+  { key, submittedBy }: { readonly key: number; readonly submittedBy: readonly string[] },
+  actor: string,
+): Promise<void> {
+  if (submittedBy.includes(actor)) return;
+  await tx
+    .update(documentSets)
+    .set({ submittedBy: sql`array_append(${documentSets.submittedBy}, ${actor})` })
+    .where(and(eq(documentSets.key, key), eq(documentSets.status, 'PENDING_APPROVAL')));
+}
+
+async function approveByPolicy(tx: Tx, setKey: number): Promise<void> {
+  await tx.update(documentSets).set({ status: 'APPROVED', approvedByPolicy: true }).where(eq(documentSets.key, setKey));
+  await tx.update(documents).set({ status: 'APPROVED' }).where(eq(documents.documentSetKey, setKey));
 }
 
 /** The scopes may have changed between the examination and the lock. */
@@ -147,20 +182,18 @@ async function demandFreeAliases(tx: Tx, integrationKey: number, { entries }: Ma
 
 async function insertDocuments(
   tx: Tx,
-  documentSetKey: number,
-  integrationKey: number,
+  owner: Pick<typeof documents.$inferInsert, 'documentSetKey' | 'integrationKey' | 'status'>,
   { entries }: Manifest,
   findings: readonly DocumentFinding[],
 ): Promise<void> {
   const analyses = new Map(findings.map(({ id, analysis }) => [id, analysis]));
   const texts = new Map(entries.map(({ id, text }) => [id, text]));
-  const status = 'PENDING_APPROVAL' as const;
   const rows = [...texts].flatMap(([hash, text]) => {
     const analysis = analyses.get(hash);
     if (analysis === null || analysis === undefined) return [];
     const aliases = entries.flatMap(({ id, alias }) => (id === hash && alias !== null ? [alias] : []));
     const { name, operation: operationType } = analysis;
-    return [{ documentSetKey, integrationKey, hash, name, operationType, text, aliases, status, analysis }];
+    return [{ ...owner, hash, name, operationType, text, aliases, analysis }];
   });
   for (let from = 0; from < rows.length; from += 100) {
     await tx.insert(documents).values(rows.slice(from, from + 100));

@@ -30,6 +30,7 @@ export interface Integration {
   readonly declaredApis: readonly string[];
   readonly declaredEvents: readonly string[];
   readonly adHoc: boolean;
+  readonly documentPolicy: IntegrationRow['documentPolicy'];
   readonly allowedImageHosts: readonly string[];
   readonly statusReason: string | null;
   readonly createdBy: string;
@@ -63,6 +64,7 @@ export function toIntegration(ctx: Context, row: IntegrationRow): Integration {
     declaredApis: row.declaredApis,
     declaredEvents: row.declaredEvents,
     adHoc: row.adHoc,
+    documentPolicy: row.documentPolicy,
     allowedImageHosts: row.allowedImageHosts,
     statusReason: statusReasonOf(row),
     createdBy: row.createdBy,

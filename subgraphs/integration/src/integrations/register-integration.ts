@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { declaredApis, eventTypes, idempotencyKey, imageHosts, parseInput, prose, scopes } from '../input.ts';
 import { createOnce } from '../manager-step.ts';
 import { secretsOf } from '../secrets.ts';
-import { integrations } from '../tables.ts';
+import { DOCUMENT_POLICIES, integrations } from '../tables.ts';
 import { integrationById } from './find-integrations.ts';
 import { demandFreeName, type Integration, toIntegration } from './integration.ts';
 
@@ -21,6 +21,7 @@ export const integrationFields = {
   declaredApis,
   declaredEvents: eventTypes,
   adHoc: z.boolean(),
+  documentPolicy: z.enum(DOCUMENT_POLICIES),
   allowedImageHosts: imageHosts,
 };
 
@@ -30,6 +31,7 @@ const RegisterIntegration = z.object({
     declaredApis: declaredApis.default([]),
     declaredEvents: eventTypes.default([]),
     adHoc: z.boolean().default(false),
+    documentPolicy: z.enum(DOCUMENT_POLICIES).default('MANUAL'),
     allowedImageHosts: imageHosts.default([]),
   }),
   idempotencyKey,

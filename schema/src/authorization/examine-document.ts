@@ -1,13 +1,4 @@
 import {
-  costOf,
-  DOCUMENT_LIMITS,
-  type DocumentRequirement,
-  findExcess,
-  measureDocument,
-  reachOf,
-  requirementOf,
-} from '@bridgework/schema';
-import {
   type ASTNode,
   type DocumentNode,
   GraphQLError,
@@ -21,7 +12,12 @@ import {
   visit,
   visitWithTypeInfo,
 } from 'graphql';
-import { currentGraph, type Graph } from './graph.ts';
+import { reachOf, requirementOf } from './analyse-document.ts';
+import { costOf, largestListOf } from './cost.ts';
+import { contractOf, type DocumentContract } from './document-contract.ts';
+import { DOCUMENT_LIMITS, findExcess, measureDocument } from './measure-document.ts';
+import type { Graph } from './read-graph.ts';
+import type { DocumentRequirement } from './requirements.ts';
 
 /** A fault of a document: where in its text, at which coordinate of the graph. Lines and columns count from 1. */
 export interface DocumentFault {
@@ -45,9 +41,13 @@ export interface Analysis extends DocumentRequirement {
   readonly deprecated: readonly string[];
   /** With every page whose size a variable gives at its largest. */
   readonly worstCost: number;
+  /** Entries of the largest list that one answer may hold, with such pages. */
+  readonly worstListSize: number;
   readonly depth: number;
   readonly aliases: number;
   readonly rootFields: number;
+  /** What of the graph it rests on. */
+  readonly contract: DocumentContract;
 }
 
 export type Examination =
@@ -58,11 +58,8 @@ const MAX_TOKENS = 20_000;
 const MAX_FAULTS = 20;
 const RULES = [...specifiedRules, NoSchemaIntrospectionCustomRule];
 
-/** Examines a document against the graph of this build; see {@link examine}. */
-export const examineDocument = (text: string): Examination => examine(currentGraph(), text);
-
 /** Parses, validates and measures one document against the graph. Pure; never throws on what a partner wrote. */
-export function examine(graph: Graph, text: string): Examination {
+export function examineDocument(graph: Graph, text: string): Examination {
   const document = parseDocument(text);
   if (document instanceof GraphQLError) return invalid(null, [toFault(document)]);
   const operations = document.definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
@@ -107,6 +104,8 @@ function analyse(graph: Graph, document: DocumentNode, operation: OperationDefin
     subgraphs: distinct(coordinates.flatMap((one) => soleOwner(graph.subgraphsOf.get(one)))),
     deprecated: coordinates.filter((one) => graph.deprecated.has(one)),
     worstCost: costOf(graph.schema, graph.costModel, document, {}),
+    worstListSize: largestListOf(graph.schema, graph.costModel, document, {}),
+    contract: contractOf(graph, document),
   };
 }
 
@@ -174,3 +173,9 @@ const invalid = (name: string | null, faults: readonly DocumentFault[]): Examina
   name,
   faults,
 });
+
+/** `3:5 Patient.phon: Cannot query field …` */
+export function describeFault({ line, column, coordinate, message }: DocumentFault): string {
+  const place = [line === null ? '' : `${line}:${column}`, coordinate ?? ''].filter((part) => part !== '').join(' ');
+  return place === '' ? message : `${place}: ${message}`;
+}
