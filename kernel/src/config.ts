@@ -161,6 +161,10 @@ const standaloneSettings = z.object({
     .transform((text) => text === '1' || text === 'true'),
 });
 
+const documentCheckSettings = z.object({
+  INTEGRATION_DATABASE_URL: subgraphHostSettings.shape.INTEGRATION_DATABASE_URL,
+});
+
 /** The names of each process's settings; docs/operator-guide.md lists exactly these. */
 export const SETTING_NAMES = {
   gateway: Object.keys(gatewaySettings.shape),
@@ -169,6 +173,7 @@ export const SETTING_NAMES = {
   launcher: Object.keys(launcherSettings.shape),
   'audit verify': Object.keys(auditVerifySettings.shape),
   'standalone gateway': Object.keys(standaloneSettings.shape),
+  'document check': Object.keys(documentCheckSettings.shape),
   'command line': Object.keys(commandLineSettings.shape),
 } as const;
 
@@ -178,6 +183,7 @@ export type WorkersConfig = Readonly<z.infer<typeof workersSettings>>;
 export type LauncherConfig = Readonly<z.infer<typeof launcherSettings>>;
 export type StandaloneConfig = Readonly<z.infer<typeof standaloneSettings>>;
 export type AuditVerifyConfig = Readonly<z.infer<typeof auditVerifySettings>>;
+export type DocumentCheckConfig = Readonly<z.infer<typeof documentCheckSettings>>;
 export type CommandLineConfig = Readonly<z.infer<typeof commandLineSettings>>;
 
 /** What the registry (the integration subgraph) needs beyond its database. */
@@ -203,6 +209,8 @@ export const readLauncherConfig = (environment: Environment = process.env): Laun
   read('launcher', launcherSettings, environment);
 export const readAuditVerifyConfig = (environment: Environment = process.env): AuditVerifyConfig =>
   read('audit verification', auditVerifySettings, environment);
+export const readDocumentCheckConfig = (environment: Environment = process.env): DocumentCheckConfig =>
+  read('document check', documentCheckSettings, environment);
 export const readCommandLineConfig = (environment: Environment = process.env): CommandLineConfig =>
   read('command', commandLineSettings, environment);
 /** Throws a {@link SettingsError}, also where the gateway on its own must not run. */

@@ -1,6 +1,6 @@
 /**
  * Composes the subgraphs into what the product runs on: `supergraph.graphql` (what the gateway loads) and
- * `generated/requirements.json` (what each field asks of a caller). Both are committed; `--check` fails when they are not
+ * `generated/requirements.json` (what each field asks of a caller), and `docs/scopes.md`. All are committed; `--check` fails when they are not
  * what the subgraphs compose to, so a change of the contract shows in review.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,8 +9,10 @@ import { composeServices } from '@apollo/composition';
 import { type DocumentNode, parse, print } from 'graphql';
 import { findGuardedKeys, findSubgraphFaults } from '../src/authorization/check-subgraph.ts';
 import { extractRequirements } from '../src/authorization/extract-requirements.ts';
+import { parseRequirements } from '../src/authorization/requirements.ts';
 import { stripSecurity } from '../src/authorization/strip-security.ts';
 import { SUBGRAPH_NAMES } from '../src/scopes.ts';
+import { printScopeMatrix } from './scope-matrix.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -57,7 +59,11 @@ export const readSubgraphs = (): Record<string, DocumentNode> =>
 
 function main(check: boolean): void {
   const { supergraph, requirements } = compose(readSubgraphs());
-  const files = { 'supergraph.graphql': supergraph, 'generated/requirements.json': requirements };
+  const files = {
+    'supergraph.graphql': supergraph,
+    'generated/requirements.json': requirements,
+    '../docs/scopes.md': printScopeMatrix(parseRequirements(requirements)),
+  };
   for (const [file, text] of Object.entries(files)) {
     const path = join(root, file);
     if (!check) {

@@ -48,10 +48,10 @@ const statesOf = async (endpointId: string): Promise<Record<string, number>> => 
   return Object.fromEntries(rows.map(({ state, n }) => [state, n]));
 };
 
-/** A change that both event types may follow from; one event each time. */
+/** A change that both event types may follow from; one event each time. After the last one nobody is in its way. */
 const move = () => clinic.core`update appointment.appointments set starts_at = starts_at + interval '1 minute',
     ends_at = ends_at + interval '1 minute'
-  where id = (select id from appointment.appointments where status = 'SCHEDULED' and starts_at > now() order by id limit 1)`;
+  where id = (select id from appointment.appointments where status = 'SCHEDULED' and starts_at > now() order by ends_at desc, id limit 1)`;
 
 /** How long until neither the token nor the document of a partner is good any more. */
 async function stopped(partner: Awaited<ReturnType<typeof livelyPartner>>, status: number): Promise<number> {

@@ -1,6 +1,16 @@
 import { readContract } from '@bridgework/kernel/contract-files';
 import { parseRequirements } from '@bridgework/schema';
-import { buildASTSchema, type GraphQLSchema, parse, validate } from 'graphql';
+import {
+  buildASTSchema,
+  type GraphQLField,
+  type GraphQLSchema,
+  getNamedType,
+  isEnumType,
+  isLeafType,
+  isNonNullType,
+  parse,
+  validate,
+} from 'graphql';
 
 export const requirements = parseRequirements(readContract('generated/requirements.json'));
 export const supergraph = parse(readContract('supergraph.graphql'));
@@ -13,4 +23,16 @@ export function readDocument(text: string) {
   const faults = validate(schema, document);
   if (faults.length > 0) throw new Error(faults.map(({ message }) => message).join('\n'));
   return document;
+}
+
+/** Required arguments with a value of their type; undefined when one is an input object. */
+export function argumentsOf(field: GraphQLField<unknown, unknown>): string | undefined {
+  const required = field.args.filter(({ type, defaultValue }) => isNonNullType(type) && defaultValue === undefined);
+  const given = required.map(({ name, type }) => {
+    const named = getNamedType(type);
+    if (isEnumType(named)) return `${name}: ${named.getValues()[0]?.name}`;
+    return isLeafType(named) ? `${name}: ${named.name === 'Int' ? '1' : '"x"'}` : undefined;
+  });
+  if (given.includes(undefined)) return undefined;
+  return given.length === 0 ? '' : `(${given.join(', ')})`;
 }

@@ -11,11 +11,10 @@ import {
   isEnumType,
   isLeafType,
   isListType,
-  isNonNullType,
   isObjectType,
 } from 'graphql';
 import { expect, test } from 'vitest';
-import { readDocument, requirements, schema } from './documents.ts';
+import { argumentsOf, readDocument, requirements, schema } from './documents.ts';
 
 const guarded = guardSchema(schema, requirements, 'appointment');
 
@@ -30,14 +29,6 @@ function dataOf(type: GraphQLOutputType): unknown {
     );
   }
   return getNamedType(nullable).name === 'Boolean' ? true : 1;
-}
-
-/** Required arguments with any value of their type; undefined when one is an input object. */
-function argumentsOf(field: ReturnType<GraphQLObjectType['getFields']>[string]): string | undefined {
-  const required = field.args.filter(({ type, defaultValue }) => isNonNullType(type) && defaultValue === undefined);
-  if (required.some(({ type }) => !isLeafType(getNamedType(type)))) return undefined;
-  const given = required.map(({ name, type }) => `${name}: ${getNamedType(type).name === 'Int' ? '1' : '"x"'}`);
-  return given.length === 0 ? '' : `(${given.join(', ')})`;
 }
 
 function selection(type: GraphQLObjectType, depth: number): fc.Arbitrary<string> {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AuditEntry, Integration } from '@bridgework/integration';
+import type { AuditEntry, Integration, Registration } from '@bridgework/integration';
 import type { Connection } from '@bridgework/kernel/connection';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mariam, omar, type Registry, registration, startRegistry } from '../support/registry.ts';
@@ -78,6 +78,31 @@ describe('in a clinic with one manager', () => {
     await registry.ageRequests(id, '24 hours');
     expect(await decide()).toMatchObject({ status: 'APPROVED', singleManager: true });
     expect(await alertsOf(request.id)).toEqual(['single_manager.approved']);
+  });
+
+  test('a set of documents waits as long, and its delay is counted by the database', async () => {
+    const integrationId = await submitted();
+    await registry.ageRequests(integrationId, '24 hours');
+    await approve(integrationId, 'Fine.');
+    const manifest = `query Q${randomUUID().replaceAll('-', '')} { me { name } }`;
+    const args = { integrationId, name: 'Release', manifest, idempotencyKey: randomUUID() };
+    const { documentSet } = await registry.mutate<Registration>('registerDocumentSet', args, mariam);
+    const id = documentSet?.id ?? '';
+    const decide = () => registry.mutate('approveDocumentSet', { id, note: 'I have read it again.' }, mariam);
+    await expect(decide()).rejects.toMatchObject({ code: 'CONFLICT' });
+    registry.setClock(() => new Date(Date.now() + 25 * 3_600_000));
+    await expect(decide()).rejects.toThrow();
+    registry.setClock(() => new Date());
+    await expect(
+      registry.sql`update integration.document_sets set status = 'APPROVED', single_manager = true,
+        decided_by = registered_by, decided_at = now() + interval '25 hours', decision_reason = 'Now.' where id = ${id}`,
+    ).rejects.toMatchObject({ constraint_name: 'set_approved_by_another' });
+    await registry.ageRequests(integrationId, '24 hours');
+    expect(await decide()).toMatchObject({ status: 'APPROVED' });
+    const [asked] =
+      await registry.sql`select id, single_manager from integration.approvals where document_set_id = ${id}`;
+    expect(asked?.single_manager).toBe(true);
+    expect(await alertsOf(asked?.id)).toEqual(['single_manager.approved']);
   });
 
   test('a second manager, should there be one, approves at once and without an alert', async () => {

@@ -73,6 +73,11 @@ export interface PartnerOptions {
   readonly allowedImageHosts?: readonly string[];
 }
 
+export interface GatewayChanges {
+  readonly supergraphSdl?: string;
+  readonly acceptBroken?: boolean;
+}
+
 /** The whole product in one process, as the launcher would start it in three, over a clinic of its own. */
 export interface Clinic {
   readonly origin: string;
@@ -86,6 +91,9 @@ export interface Clinic {
   /** The database's owner: tests look at everything. */
   readonly owner: Sql;
   partner(options: PartnerOptions): Promise<Partner>;
+  readonly databaseUrl: TestDatabase['urlFor'];
+  /** One more gateway on the same registry, for example of the next build; does not listen. */
+  anotherGateway(changes: GatewayChanges): ReturnType<typeof buildGateway>;
   /** Bytes the gateway has sent so far to the subgraphs that hold the clinic's data. */
   askedOfSubgraphs(): number;
   fetch(path: string, init?: RequestInit): Promise<Answer>;
@@ -161,8 +169,8 @@ export async function startClinic(options: ClinicOptions = {}): Promise<Clinic> 
   });
   await host.listen();
 
-  const openGateway: Clinic['openGateway'] = async (settings) => {
-    const gateway = await buildGateway(
+  const gatewayWith = (changes: Record<string, string>, deps: GatewayChanges = {}) =>
+    buildGateway(
       readGatewayConfig({
         ...shared,
         ...addresses,
@@ -175,10 +183,16 @@ export async function startClinic(options: ClinicOptions = {}): Promise<Clinic> 
         OIDC_ISSUER: DEVELOPMENT_ISSUER,
         OIDC_AUDIENCE: DEVELOPMENT_AUDIENCE,
         OIDC_JWKS: issuer.jwks,
-        ...settings,
+        ...changes,
       }),
-      { log, now: () => new Date() },
+      {
+        log,
+        now: () => new Date(),
+        ...(deps.supergraphSdl === undefined ? {} : { supergraphSdl: deps.supergraphSdl }),
+      },
     );
+  const openGateway: Clinic['openGateway'] = async (settings) => {
+    const gateway = await gatewayWith(settings);
     const origin = await gateway.listen();
     await gateway.ready();
     return { origin, fetch: createRequest(origin), close: () => gateway.close() };
@@ -218,6 +232,15 @@ export async function startClinic(options: ClinicOptions = {}): Promise<Clinic> 
     fetch: request,
     openGateway,
     hostSettings,
+    databaseUrl: database.urlFor,
+    anotherGateway: async (changes) =>
+      gatewayWith(
+        {
+          DATA_DIR: await mkdtemp(join(dataDir, 'gateway-')),
+          ACCEPT_BROKEN_DOCUMENTS: String(changes.acceptBroken ?? false),
+        },
+        changes,
+      ),
     askedOfSubgraphs: () => proxies.reduce((sum, proxy) => sum + proxy.asked(), 0),
     partner: (wanted) => registerPartner(request, { huda, omar }, wanted),
     audited: (where) =>

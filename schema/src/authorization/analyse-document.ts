@@ -104,7 +104,12 @@ export function requirementOf(
   requirements: RequirementMap,
   document: DocumentNode,
 ): DocumentRequirement {
-  const { coordinates, introspects } = reachOf(schema, document);
+  return requirementOfReach(requirements, reachOf(schema, document));
+}
+
+/** As {@link requirementOf}, for a document whose reach is known. */
+export function requirementOfReach(requirements: RequirementMap, reach: Reach): DocumentRequirement {
+  const { coordinates, introspects } = reach;
   let scopes: ScopeAlternatives = [[]];
   let manager = false;
   let personalData = false;

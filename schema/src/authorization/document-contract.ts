@@ -18,7 +18,6 @@ import {
   visit,
   visitWithTypeInfo,
 } from 'graphql';
-import { reachOf } from './analyse-document.ts';
 import { DOCUMENT_LIMITS } from './measure-document.ts';
 import type { Graph } from './read-graph.ts';
 import { coordinateOf } from './requirements.ts';
@@ -46,10 +45,9 @@ export interface DocumentContract {
   readonly fingerprint: string;
 }
 
-/** The document must be valid against the graph. */
-export function contractOf(graph: Graph, document: DocumentNode): DocumentContract {
+/** The document must be valid against the graph; `fields` is all that it reaches, sorted. */
+export function contractOf(graph: Graph, document: DocumentNode, fields: readonly string[]): DocumentContract {
   const { schema } = graph;
-  const fields = [...reachOf(schema, document).coordinates].sort();
   const outputs = new Set(fields.map((coordinate) => getNamedType(fieldAt(schema, coordinate)?.type)?.name ?? ''));
   const given = argumentsGiven(schema, document);
   const defaults: [string, string][] = [];

@@ -12,7 +12,7 @@ import {
   visit,
   visitWithTypeInfo,
 } from 'graphql';
-import { reachOf, requirementOf } from './analyse-document.ts';
+import { reachOf, requirementOfReach } from './analyse-document.ts';
 import { costOf, largestListOf } from './cost.ts';
 import { contractOf, type DocumentContract } from './document-contract.ts';
 import { DOCUMENT_LIMITS, findExcess, measureDocument } from './measure-document.ts';
@@ -90,11 +90,12 @@ export function examineDocument(graph: Graph, text: string): Examination {
 }
 
 function analyse(graph: Graph, document: DocumentNode, operation: OperationDefinitionNode, name: string): Analysis {
-  const coordinates = [...reachOf(graph.schema, document).coordinates].sort();
+  const reach = reachOf(graph.schema, document);
+  const coordinates = [...reach.coordinates].sort();
   const distinct = (values: readonly (string | undefined)[]): string[] =>
     [...new Set(values.filter((value) => value !== undefined))].sort();
   return {
-    ...requirementOf(graph.schema, graph.requirements, document),
+    ...requirementOfReach(graph.requirements, reach),
     ...measureDocument(document),
     name,
     operation: operation.operation === 'mutation' ? 'mutation' : 'query',
@@ -105,7 +106,7 @@ function analyse(graph: Graph, document: DocumentNode, operation: OperationDefin
     deprecated: coordinates.filter((one) => graph.deprecated.has(one)),
     worstCost: costOf(graph.schema, graph.costModel, document, {}),
     worstListSize: largestListOf(graph.schema, graph.costModel, document, {}),
-    contract: contractOf(graph, document),
+    contract: contractOf(graph, document, coordinates),
   };
 }
 

@@ -30,19 +30,13 @@ const LOOK_EVERY_MS = 40;
  */
 export async function activateDocumentSet(ctx: Context, args: unknown): Promise<DocumentSet> {
   const { id } = parseInput(ActivateDocumentSet, args);
-  const asked = await decideOn(
-    ctx,
-    id,
-    'document_set.activate',
-    'APPROVED',
-    async (tx, actor, set, integration) => {
-      await demandAsApproved(tx, set, integration.approvedScopes as Scope[]);
-      const request = { activationRequestedBy: actor, activationRequestedAt: ctx.now() };
-      if (!(await forgetCompiled(tx, set))) return { status: 'APPROVED', ...request };
-      await recordAudit(tx, ctx, { ...grant(set, integration.id), result: 'OK' });
-      return { status: 'ACTIVE', ...request, activatedBy: actor, activatedAt: ctx.now() };
-    },
-  );
+  const asked = await decideOn(ctx, id, 'document_set.activate', 'APPROVED', async (tx, actor, set, integration) => {
+    await demandAsApproved(tx, set, integration.approvedScopes as Scope[]);
+    const request = { activationRequestedBy: actor, activationRequestedAt: ctx.now() };
+    if (!(await forgetCompiled(tx, set))) return { status: 'APPROVED', ...request };
+    await recordAudit(tx, ctx, { ...grant(set, integration.id), result: 'OK' });
+    return { status: 'ACTIVE', ...request, activatedBy: actor, activatedAt: ctx.now() };
+  });
   return (await untilDecided(ctx, id)) ?? asked;
 }
 
@@ -65,15 +59,19 @@ async function demandAsApproved(tx: Tx, { key }: DocumentSetRow, approvedScopes:
 }
 
 /**
- * A text that another set of the integration has running is compiled already, and no gateway would report it again. True
- * when that holds for all of them.
+ * A text that another set of the integration has running is compiled already, and no gateway would report it again; nor one
+ * that was reported since this set was asked for. True when that holds for all of them.
  */
-async function forgetCompiled(tx: Tx, { key, integrationKey }: DocumentSetRow): Promise<boolean> {
+async function forgetCompiled(
+  tx: Tx,
+  { key, integrationKey, activationRequestedAt }: DocumentSetRow,
+): Promise<boolean> {
+  const reported = activationRequestedAt === null ? sql`null` : sql`waiting.compiled_at`;
   const rows = await tx.execute<{ isCompiled: boolean }>(sql`
-    update integration.documents as waiting set compile_error = null, compiled_at = (
+    update integration.documents as waiting set compile_error = null, compiled_at = coalesce(${reported}, (
       select max(running.compiled_at) from integration.documents as running
       where running.integration_key = ${integrationKey} and running.hash = waiting.hash
-        and running.status in ('ACTIVE', 'DEPRECATED') and running.compile_error is null)
+        and running.status in ('ACTIVE', 'DEPRECATED') and running.compile_error is null))
     where waiting.document_set_key = ${key}
     returning compiled_at is not null as "isCompiled"`);
   return rows.every(({ isCompiled }) => isCompiled);
