@@ -61,17 +61,17 @@ describe.each([
 
 test('the cost of a request is that of the entries it really asks for', async () => {
   const text = `query Lists($first: Int!) {
-    one: lowStockItems(first: $first) { edges { node { id } } }
-    two: lowStockItems(first: $first) { edges { node { id } } }
+    one: appointments(first: $first) { edges { node { id visit { id } } } }
+    two: appointments(first: $first) { edges { node { id visit { id } } } }
   }`;
   const id = clinic.addDocument(partner, text);
   await clinic.settle();
-  // An edge and its node cost 2: two lists of 50 some 200, two of 100 some 400.
+  // An appointment and its visit cost 2, the connection 1: two lists of 50 some 200, two of 100 some 400.
   const registered = (first: number) => clinic.post({ documentId: id, variables: { first } }, partner.token);
   const adHoc = (first: number) => clinic.post({ query: text, variables: { first } }, explorer.token);
   expect((await registered(100)).status).toBe(200);
   expect((await adHoc(50)).status).toBe(200);
-  const three = text.replace('one:', 'zero: lowStockItems(first: $first) { edges { node { id } } } one:');
+  const three = text.replace('one:', 'zero: appointments(first: $first) { edges { node { id visit { id } } } } one:');
   expect(await codeOf(await clinic.post({ query: three, variables: { first: 50 } }, explorer.token))).toEqual([
     400,
     'LIMIT_EXCEEDED',
