@@ -326,7 +326,7 @@ begin
   if predecessor.integration_key <> new.integration_key or not new.scopes <@ predecessor.scopes then
     raise exception 'a token is rotated within its integration and its scopes' using errcode = 'BW007';
   end if;
-  if predecessor.status = 'ACTIVE' and (predecessor.expires_at is null or predecessor.expires_at > now() + interval '7 days') then
+  if predecessor.status = 'ACTIVE' and (predecessor.expires_at is null or predecessor.expires_at > now() + interval '168 hours') then
     raise exception 'two tokens overlap for seven days at most' using errcode = 'BW007';
   end if;
   return new;

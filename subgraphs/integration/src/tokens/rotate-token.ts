@@ -101,7 +101,9 @@ async function endOld(
   overlapHours: number,
 ): Promise<void> {
   if (overlapHours > 0) {
-    const until = sql`least(${tokens.expiresAt}, now() + make_interval(hours => ${overlapHours}))`;
+    // Rounded down: the column keeps milliseconds, and seven days are never exceeded by a part of one.
+    const until = sql`least(${tokens.expiresAt},
+      date_trunc('milliseconds', now()) + make_interval(hours => ${overlapHours}))`;
     await tx.update(tokens).set({ expiresAt: until }).where(eq(tokens.key, old.key));
     return;
   }
