@@ -20,5 +20,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Also on two cores: much of a test's time is waiting for databases and receivers.
+    maxWorkers: 2,
   },
 });

@@ -40,7 +40,7 @@ test('many tokens of one integration share its quota', async () => {
 });
 
 test('dear documents use up the quota of cost', async () => {
-  clinic = await startGateway({ config: { TOKEN_COST_PER_MINUTE: 150 } });
+  clinic = await startGateway({ config: { TOKEN_COST_PER_MINUTE: 75 } });
   const partner = clinic.addPartner(['read:inventory']);
   const documentId = clinic.addDocument(partner, LOW_STOCK);
   await clinic.settle();

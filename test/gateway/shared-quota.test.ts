@@ -20,7 +20,7 @@ describe.skipIf(withoutRedis !== undefined)(`several gateways with one Redis ${w
       REDIS_URL: redis.url,
       TOKEN_REQUESTS_PER_MINUTE: REQUESTS,
       INTEGRATION_REQUESTS_PER_MINUTE: 60,
-      TOKEN_COST_PER_MINUTE: 390,
+      TOKEN_COST_PER_MINUTE: 190,
       TOKEN_PEPPER: `p1:${Buffer.alloc(32, 7).toString('base64')}`,
     };
     gateways = await Promise.all([1, 2, 3].map(() => startGateway({ config })));
