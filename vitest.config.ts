@@ -22,5 +22,7 @@ export default defineConfig({
     pool: 'forks',
     // Also on two cores: much of a test's time is waiting for databases and receivers.
     maxWorkers: 2,
+    // Some promises are about a second, and a shared machine may stand still that long: there, what fails once is asked again.
+    retry: process.env.CI === undefined ? 0 : 1,
   },
 });
