@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AuditEntry, Integration, Registration } from '@bridgework/integration';
 import type { Connection } from '@bridgework/kernel/connection';
+import type { Scope } from '@bridgework/schema';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mariam, omar, type Registry, registration, startRegistry } from '../support/registry.ts';
 
@@ -10,8 +11,8 @@ beforeAll(async () => {
 });
 afterAll(() => registry.stop());
 
-async function submitted(): Promise<string> {
-  const request = registration(`Partner ${randomUUID()}`, ['read:appointments', 'write:payments']);
+async function submitted(scopes: readonly Scope[] = ['read:appointments', 'write:payments']): Promise<string> {
+  const request = registration(`Partner ${randomUUID()}`, scopes);
   const { id } = await registry.mutate<Integration>('registerIntegration', request, mariam);
   await registry.mutate('submitIntegration', { id }, mariam);
   return id;
@@ -103,6 +104,33 @@ describe('in a clinic with one manager', () => {
       await registry.sql`select id, single_manager from integration.approvals where document_set_id = ${id}`;
     expect(asked?.single_manager).toBe(true);
     expect(await alertsOf(asked?.id)).toEqual(['single_manager.approved']);
+  });
+
+  test('the URL of an endpoint waits as long, by the clock of the database, and another URL waits anew', async () => {
+    const integrationId = await submitted(['webhook:receive', 'read:appointments']);
+    await registry.ageRequests(integrationId, '24 hours');
+    await approve(integrationId, 'Fine.');
+    const input = { integrationId, name: 'Calendar', url: 'https://a.test/', eventTypes: ['appointment.completed'] };
+    const args = { input, idempotencyKey: randomUUID() };
+    const { endpoint } = await registry.mutate<{ endpoint: { id: string; createdBy: string } }>(
+      'createWebhookEndpoint',
+      args,
+      mariam,
+    );
+    const decide = (version: number) =>
+      registry.mutate('approveWebhookEndpoint', { id: endpoint.id, version, note: 'It is our own host.' }, mariam);
+    await expect(decide(1)).rejects.toMatchObject({ code: 'CONFLICT' });
+    await expect(
+      registry.sql`update integration.webhook_endpoints set url_set_at = now() - interval '25 hours',
+        approved_by = created_by, approval_note = 'Now.' where id = ${endpoint.id}`,
+    ).rejects.toMatchObject({ constraint_name: 'url_approved_by_another' });
+    await registry.ageRequests(integrationId, '24 hours');
+    expect(await decide(1)).toMatchObject({ approvedBy: endpoint.createdBy, approvalNote: 'It is our own host.' });
+    expect(await alertsOf(endpoint.id)).toEqual(['single_manager.approved']);
+
+    const change = { id: endpoint.id, version: 2, input: { url: 'https://b.test/' } };
+    expect(await registry.mutate('updateWebhookEndpoint', change, mariam)).toMatchObject({ approvedBy: null });
+    await expect(decide(3)).rejects.toMatchObject({ code: 'CONFLICT' });
   });
 
   test('a second manager, should there be one, approves at once and without an alert', async () => {

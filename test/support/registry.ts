@@ -95,6 +95,8 @@ export async function startRegistry({ singleManager = false } = {}) {
           from integration.integrations i where i.key = a.integration_key and i.id = ${integrationId}`;
         await tx`update integration.integrations set submitted_at = submitted_at - ${interval}::interval
           where id = ${integrationId}`;
+        await tx`update integration.webhook_endpoints e set url_set_at = e.url_set_at - ${interval}::interval
+          from integration.integrations i where i.key = e.integration_key and i.id = ${integrationId}`;
         await tx`update integration.document_sets s set registered_at = s.registered_at - ${interval}::interval
           from integration.integrations i where i.key = s.integration_key and i.id = ${integrationId}`;
       }),

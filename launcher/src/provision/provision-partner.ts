@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readContract } from '@bridgework/kernel/contract-files';
 import { callAs, type FrontDoor } from './front-door.ts';
 import type { PartnerPlan } from './partners.ts';
+import { untilActive } from './until-active.ts';
 
 /** Two sign-ins: nobody approves what they asked for themselves. */
 export interface ManagerSignIns {
@@ -118,6 +119,13 @@ async function activateDocuments(
   }
   if (documentSet.status === 'PENDING_APPROVAL') await callAs(door, approves, APPROVE_SET, { id: documentSet.id });
   if (documentSet.status !== 'ACTIVE') await callAs(door, asks, ACTIVATE_SET, { id: documentSet.id });
+  // A gateway compiles them first.
+  await untilActive(`The documents of ${plan.name}`, async () => {
+    const { documentSets } = await callAs<{ documentSets: { edges: { node: Known }[] } }>(door, asks, SETS, {
+      integrationId,
+    });
+    return documentSets.edges.find(({ node }) => node.id === documentSet.id)?.node.status;
+  });
   return Object.fromEntries(documents.map(({ id, name }) => [name ?? id, id]));
 }
 
@@ -135,3 +143,5 @@ const REGISTER_SET = `mutation RegisterSet($integrationId: ID!, $name: String!, 
 const APPROVE_SET =
   'mutation ApproveSet($id: ID!) { approveDocumentSet(id: $id, note: "Example of the sandbox.") { id } }';
 const ACTIVATE_SET = 'mutation ActivateSet($id: ID!) { activateDocumentSet(id: $id) { id } }';
+const SETS = `query Sets($integrationId: ID!) {
+  documentSets(filter: { integrationId: $integrationId }, first: 100) { edges { node { id status } } } }`;

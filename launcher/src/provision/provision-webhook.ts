@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
 import { EVENT_TYPES } from '@bridgework/schema';
 import { callAs, type FrontDoor } from './front-door.ts';
+import { untilActive } from './until-active.ts';
 
 export interface ProvisionedWebhook {
   readonly endpoint_id: string;
@@ -26,24 +26,15 @@ export async function provisionWebhook(
   });
   const { endpoint, secret } = createWebhookEndpoint;
   if (secret === null) throw new Error('The endpoint came without its secret.');
-  await untilActive(door, jwt, integrationId, endpoint.id);
+  await untilActive('The endpoint of the receiver', () => statusOf(door, jwt, integrationId, endpoint.id));
   return { endpoint_id: endpoint.id, secret, receiver_url: receiverUrl };
 }
 
-const ACTIVE_WITHIN_MS = 20_000;
-const LOOK_EVERY_MS = 100;
-
-async function untilActive(door: FrontDoor, jwt: string, integrationId: string, endpointId: string): Promise<void> {
-  const deadline = Date.now() + ACTIVE_WITHIN_MS;
-  for (;;) {
-    const { webhookEndpoints } = await callAs<{
-      webhookEndpoints: { edges: { node: { id: string; status: string } }[] };
-    }>(door, jwt, LOOK, { integrationId });
-    const status = webhookEndpoints.edges.find(({ node }) => node.id === endpointId)?.node.status;
-    if (status === 'ACTIVE') return;
-    if (Date.now() > deadline) throw new Error(`The receiver was not verified in time; its endpoint is ${status}.`);
-    await setTimeout(LOOK_EVERY_MS);
-  }
+async function statusOf(door: FrontDoor, jwt: string, integrationId: string, endpointId: string) {
+  const { webhookEndpoints } = await callAs<{
+    webhookEndpoints: { edges: { node: { id: string; status: string } }[] };
+  }>(door, jwt, LOOK, { integrationId });
+  return webhookEndpoints.edges.find(({ node }) => node.id === endpointId)?.node.status;
 }
 
 const CREATE = `mutation CreateEndpoint($input: CreateWebhookEndpointInput!, $key: String!) {

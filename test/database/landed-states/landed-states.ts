@@ -17,6 +17,7 @@ export interface LandedState {
 export const LANDED_STATES: readonly LandedState[] = [
   { name: 'the first', lastMigration: '0015_grants' },
   { name: 'the second', lastMigration: '0040_core_seams' },
+  { name: 'the third', lastMigration: '0071_document_clock' },
 ];
 
 interface JournalEntry {

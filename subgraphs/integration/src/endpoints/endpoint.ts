@@ -26,6 +26,7 @@ export interface WebhookEndpoint {
   /** Null when nothing is to be asked: it is verified, given up, or has no URL. */
   readonly nextVerificationAt: Date | null;
   readonly approvedBy: string | null;
+  readonly approvalNote: string | null;
   readonly liveSecretCount: number;
   readonly createdBy: string;
   readonly createdAt: Date;
@@ -55,6 +56,7 @@ export const endpointColumns = {
     value === null ? null : new Date(value),
   ),
   approvedBy: webhookEndpoints.approvedBy,
+  approvalNote: webhookEndpoints.approvalNote,
   liveSecretCount: sql<number>`(
     select count(*)::integer from ${webhookSecrets} s
     where s.endpoint_key = ${webhookEndpoints.key} and (s.expires_at is null or s.expires_at > now())

@@ -65,6 +65,7 @@ function verifyAnew(endpoint: LockedEndpoint, url: string, actor: string) {
     statusReason: null,
     verifiedAt: null,
     approvedBy: null,
+    approvalNote: null,
     verificationAttempts: 0,
     verificationNextAt: new Date(0),
     verificationGivenUpAt: null,
