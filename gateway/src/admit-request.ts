@@ -1,4 +1,5 @@
 import { DomainError } from '@bridgework/kernel/errors';
+import type { SignedCaller } from '@bridgework/kernel/signed-caller';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Authenticate } from './authenticate.ts';
 import type { Generation } from './control/generation.ts';
@@ -18,7 +19,10 @@ export interface Admission {
   readonly adHoc: boolean;
 }
 
-export type AdmitRequest = (request: FastifyRequest) => Promise<Admission>;
+/** Told who a request is of, also when it is then refused for its quota. */
+export type Recognised = (caller: SignedCaller) => void;
+
+export type AdmitRequest = (request: FastifyRequest, recognised?: Recognised) => Promise<Admission>;
 
 /** Gives each request its generation, identity and deadline. The deadline's timer ends with the request. */
 export function createAdmitRequest(
@@ -34,7 +38,7 @@ export function createAdmitRequest(
     if (states !== undefined) reply.headers(quotaHeaders(states));
   });
   app.addHook('onResponse', async (request) => clearTimeout(timers.get(request)));
-  return async (request) => {
+  return async (request, recognised) => {
     const generation = registry.current();
     if (generation === undefined) {
       throw new DomainError('TEMPORARILY_UNAVAILABLE', {
@@ -44,6 +48,7 @@ export function createAdmitRequest(
     }
     const { authorization } = request.headers;
     const identity = await authenticate({ requestId: request.id, authorization, address: request.ip }, generation);
+    recognised?.(identity.caller);
     const states = await quota.admit(identity.caller);
     if (states.length > 0) quotas.set(request, states);
     const spent = states.find(({ granted }) => !granted);

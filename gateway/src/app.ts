@@ -7,6 +7,7 @@ import { type ConnectionError, type FastifyInstance, type FastifyReply, type Fas
 import type { Registry } from './control/registry.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { PROBLEM_MEDIA_TYPE, toProblem } from './rest/problem.ts';
+import { writeVersionHeaders } from './rest/unknown-requests.ts';
 
 /** A request must have arrived whole by then. */
 const RECEIVE_TIMEOUT_MS = 15_000;
@@ -29,6 +30,7 @@ export function buildApp(
     clientErrorHandler: (error, socket) => refuseConnection(error, socket, baseUrl),
     frameworkErrors: (_error, request, reply) => {
       writeHeaders(reply, config);
+      writeVersionHeaders(reply);
       answer(request, reply, new DomainError('NOT_FOUND'), baseUrl);
     },
   });

@@ -17,6 +17,8 @@ export interface GatewayMetrics {
   took(path: ExecutionPath): void;
   /** A partner wanted more than it may have within a minute. */
   overQuota(allowance: Allowance): void;
+  /** A request that its sender will not find in the list of own requests. */
+  unlisted(): void;
   /** Where requests are counted, and by how many gateways. */
   watchStore(store: WatchedStore): void;
   /** The same connections, timed. */
@@ -50,6 +52,7 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
   const refusals = metrics.counter('bridgework_refused_requests_total', 'Requests refused, by code.', ['code']);
   const executions = metrics.counter('bridgework_executions_total', 'Documents executed, by how they came.', ['kind']);
   const overQuotas = metrics.counter('bridgework_quota_exceeded_total', 'Requests beyond an allowance.', ['allowance']);
+  const unlisted = metrics.counter('bridgework_unlisted_requests_total', 'Requests their senders cannot look up.', []);
   const calls = metrics.histogram('bridgework_subgraph_call_duration_seconds', 'Calls of subgraphs.', {
     labels: ['subgraph', 'outcome'],
     buckets: DURATION_BUCKETS_S,
@@ -88,6 +91,7 @@ export function createGatewayMetrics(metrics: Metrics): GatewayMetrics {
     refused: (code) => refusals.inc({ code }),
     executed: (kind) => executions.inc({ kind }),
     took: (path) => paths.inc({ path }),
+    unlisted: () => unlisted.inc(),
     overQuota: (allowance) => overQuotas.inc({ allowance }),
     watchStore(store) {
       metrics.gauge('bridgework_quota_store_up', 'Counting is shared: 1, or each gateway grants its share: 0.', () => {

@@ -103,10 +103,11 @@ export async function buildGateway(config: GatewayConfig, deps: GatewayDeps): Pr
     config,
     now,
     log,
-    authenticate: async (request) => (await admit(request)).scope,
+    authenticate: async (request, recognised) => (await admit(request, recognised)).scope,
     authorizeOperation: createAuthorizeOperation(operations, spool),
     callOperation: createCallOperation(operations, run),
     reportRefusal: spool.refused,
+    noteRequest: spool.requested,
   };
   registerGraphiql(app, config, log);
   registerDocumentRoutes(app, { admit, run, adHoc, spool, log });

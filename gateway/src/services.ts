@@ -1,6 +1,8 @@
 import type { GatewayConfig } from '@bridgework/kernel/config';
 import type { Logger } from '@bridgework/kernel/logger';
 import type { FastifyRequest } from 'fastify';
+import type { Recognised } from './admit-request.ts';
+import type { SeenRequest } from './control/seen-requests.ts';
 import type { Refusal } from './control/spool.ts';
 import type { RequestScope } from './graph/execute.ts';
 import type { CallOperation } from './operations.ts';
@@ -13,8 +15,9 @@ export interface GatewayServices {
   /**
    * Gives a request its identity, one generation and its deadline. Throws MISSING_TOKEN, INVALID_TOKEN,
    * WRONG_ENVIRONMENT, INTEGRATION_PAUSED, REVIEW_OVERDUE, QUOTA_EXCEEDED or TEMPORARILY_UNAVAILABLE; refusals are reported here.
+   * `recognised` is told who it is before the quota is asked.
    */
-  readonly authenticate: (request: FastifyRequest) => Promise<RequestScope>;
+  readonly authenticate: (request: FastifyRequest, recognised?: Recognised) => Promise<RequestScope>;
   /**
    * Decides whether the request's caller may run an operation of the product, before its input is read: throws
    * INSUFFICIENT_SCOPE or FORBIDDEN, which are reported here. callOperation decides again.
@@ -23,4 +26,6 @@ export interface GatewayServices {
   readonly callOperation: CallOperation;
   /** For refusals that only the route can see, for example a malformed write. Refusals of authenticate and callOperation are reported already. */
   readonly reportRefusal: (refusal: Refusal) => void;
+  /** For the list that integrations have of their own requests. */
+  readonly noteRequest: (request: SeenRequest) => void;
 }

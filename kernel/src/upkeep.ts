@@ -48,6 +48,7 @@ export async function dropExpiredMonth(db: Db): Promise<DroppedMonth | undefined
 export type BatchFunction =
   | 'idempotency.forget_old'
   | 'integration.forget_control_reports'
+  | 'integration.forget_rest_requests'
   | 'billing.mark_overdue_installments';
 
 const AT_MOST = 1_000;

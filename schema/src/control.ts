@@ -160,5 +160,22 @@ export const ControlReport = z.object({
   compiled: z.array(
     z.object({ document_id: z.string(), integration_id: z.string(), ok: z.boolean(), error: z.string().nullable() }),
   ),
+  /** Requests of the REST API since the last batch, for those who sent them. */
+  requests: z
+    .array(
+      z.object({
+        request_id: z.string(),
+        token_id: z.string(),
+        method: z.string().max(20),
+        /** As the reference writes it, never with an id in it. */
+        route: z.string(),
+        status: z.int().min(100).max(599),
+        /** Code of the problem that was answered. */
+        problem: z.string().nullable(),
+        received_at: z.iso.datetime(),
+        duration_ms: z.int().min(0),
+      }),
+    )
+    .default([]),
 });
 export type ControlReport = z.infer<typeof ControlReport>;

@@ -139,6 +139,22 @@ test('no search string or path is answered with 500', async () => {
 });
 
 test.each([
+  ['/api/v1/patients/%zz', '1.0.0'],
+  ['/api/v1/webhook-endpoints/%C0%AF/events', '1.0.0'],
+  [`/api/v2/appointments/${'x'.repeat(900)}`, '2.0.0'],
+])('%s, which no router reads, is no such thing, in the words of its version', async (path, version) => {
+  const answer = await fetch(`${clinic.origin}${path}`, { headers: { authorization: `Bearer ${partner.token}` } });
+  const { type, request_id } = (await answer.json()) as { type: string; request_id: string };
+  expect([answer.status, type, request_id]).toEqual([
+    404,
+    '/api/v1/problems/not-found',
+    answer.headers.get('request-id'),
+  ]);
+  expect(answer.headers.get('api-version')).toBe(version);
+  expect(answer.headers.get('vary')).toBe('Authorization, Accept');
+});
+
+test.each([
   ['no HTTP', 'what is this\r\n\r\n', 400],
   ['headers beyond all measure', `GET /api/v1/me HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`, 413],
 ])('%s is a problem too', async (_name, bytes, status) => {

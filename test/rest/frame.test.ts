@@ -63,6 +63,7 @@ test.each([
   ['/api/v1/nothing', 404, 'not-found'],
   ['/api/v1', 404, 'not-found'],
   ['/api/v1/appointments/', 404, 'not-found'],
+  ['/api/v2/appointments/', 404, 'not-found'],
 ])('knows no %s', async (path, status, slug) => {
   const answer = await rest.send(path);
   expect([answer.status, slugOf(answer.body)]).toEqual([status, slug]);
@@ -78,6 +79,18 @@ test.each([
   const { status, headers, body } = await rest.send(path, { method });
   expect([status, slugOf(body), headers.get('allow')]).toEqual([405, 'method-not-allowed', allow]);
 });
+
+test.each(['', 'text/plain', 'application/json; charset=utf-16'])(
+  'tells of the wrong verb before it looks at a body of type "%s"',
+  async (type) => {
+    const { status, body } = await rest.send('/api/v1/appointment-imports', {
+      method: 'DELETE',
+      headers: { 'content-type': type },
+      body: '{'.repeat(100_000),
+    });
+    expect([status, slugOf(body)]).toEqual([405, 'method-not-allowed']);
+  },
+);
 
 test.each(['text/html', 'application/json;q=0, */*', 'application/xml, text/*'])(
   'refuses Accept: %s',

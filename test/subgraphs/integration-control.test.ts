@@ -18,6 +18,7 @@ const report = (change: Partial<ControlReport>): ControlReport => ({
   refusals: [],
   uses: [],
   compiled: [],
+  requests: [],
   ...change,
 });
 const issued = async (integrationId: string): Promise<IssuedToken> =>

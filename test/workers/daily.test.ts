@@ -3,7 +3,7 @@ import { type Database, openDatabase } from '@bridgework/kernel/database';
 import type { Logger } from '@bridgework/kernel/logger';
 import { DAILY_JOBS, type DailyJob, startDailyJobs } from '@bridgework/workers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { draftInvoice, writeClinicRows } from '../support/clinic-rows.ts';
+import { activeIntegration, draftInvoice, writeClinicRows } from '../support/clinic-rows.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -115,7 +115,7 @@ test('an installment of yesterday in the clinic is marked overdue, once', async 
   expect([...events]).toEqual([{ number: '1' }]);
 });
 
-test('stored answers of 31 days, reports of 91 days and months past 90 days go; what is younger stays', async () => {
+test('requests of 8 days, stored answers of 31, reports of 91 and months past 90 days go; what is younger stays', async () => {
   const owner = database.as('owner', 1);
   await owner`insert into idempotency.requests (principal, idempotency_key, operation, fingerprint, outcome, request_id,
       created_at)
@@ -123,6 +123,15 @@ test('stored answers of 31 days, reports of 91 days and months past 90 days go; 
     from unnest(array[29, 31]) days`;
   await owner`insert into integration.control_reports (batch_id, gateway_id, applied_at)
     select days::text, 'g', now() - make_interval(days => days) from unnest(array[89, 91]) days`;
+  const integrationKey = await activeIntegration(owner, 'Asking', ['read:appointments']);
+  await owner`with token as (
+      insert into integration.tokens (integration_key, name, public_id, secret_hash, pepper_id, environment, scopes, created_by)
+      values (${integrationKey}, 't', '0123456789', ${'0'.repeat(64)}, 'p1', 'sandbox', '{read:appointments}', 'user a')
+      returning key
+    )
+    insert into integration.rest_requests (id, integration_key, token_key, method, route, status, received_at, duration_ms)
+    select days::text, ${integrationKey}, key, 'GET', '/api/v1/me', 200, now() - make_interval(days => days), 1
+    from token, unnest(array[6, 8]) days`;
   await owner`select base.add_months(month, month)
     from (select (date_trunc('month', now()) - interval '6 months')::date as month) m`;
   await owner`insert into outbox.events (type, entity_type, entity_id, data, event_month)
@@ -130,8 +139,10 @@ test('stored answers of 31 days, reports of 91 days and months past 90 days go; 
   await runDay();
   expect([...(await owner`select idempotency_key as days from idempotency.requests`)]).toEqual([{ days: '29' }]);
   expect([...(await owner`select batch_id as days from integration.control_reports`)]).toEqual([{ days: '89' }]);
+  expect([...(await owner`select id as days from integration.rest_requests`)]).toEqual([{ days: '6' }]);
   expect([...(await owner`select id from outbox.events`)]).toEqual([]);
   expect(saidBy('idempotency.forget')).toMatchObject([{ message: 'job.done', forgotten: 1 }]);
+  expect(saidBy('rest_requests.forget')).toMatchObject([{ message: 'job.done', forgotten: 1 }]);
   expect(saidBy('control_reports.forget')).toMatchObject([{ message: 'job.done', forgotten: 1 }]);
   expect(saidBy('retention.drop')).toMatchObject([
     { message: 'retention.undelivered_dropped', notFannedOut: 1 },

@@ -118,7 +118,7 @@ describe('an integration with its own endpoints', () => {
     const [mine, theirs] = [await clinic.integration(), await clinic.integration()];
     const owner = registry.partner(theirs.id);
     const { endpoint } = await createOwnWebhookEndpoint(owner, { input, idempotencyKey: key() });
-    const delivery = await testOwnWebhookEndpoint(owner, {
+    const { delivery } = await testOwnWebhookEndpoint(owner, {
       endpointId: endpoint.id,
       eventType: 'visit.completed',
       idempotencyKey: key(),

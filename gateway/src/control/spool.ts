@@ -6,6 +6,7 @@ import type { SignedCaller } from '@bridgework/kernel/signed-caller';
 import type { ControlReport } from '@bridgework/schema';
 import type { GatewayMetrics } from '../metrics.ts';
 import { RegistryAnswerError, type RegistryClient } from './registry-client.ts';
+import { createSeenRequests, type SeenRequest } from './seen-requests.ts';
 import type { SpoolFiles } from './spool-files.ts';
 import { createTokenRefusals, type TokenRefusal } from './token-refusals.ts';
 
@@ -34,6 +35,8 @@ export interface ReportSpool {
   /** `operation` is a document's id or an operation's name. */
   used(use: { readonly integrationId: string; readonly tokenId: string; readonly operation: string }): void;
   compiled(documentId: string, integrationId: string, error: string | null): void;
+  /** May be lost: with this process, and when more come than anybody would read. */
+  requested(request: SeenRequest): void;
   close(): Promise<void>;
 }
 
@@ -43,7 +46,7 @@ export interface SpoolOptions {
   readonly gatewayId: string;
   readonly now: () => Date;
   readonly log: Logger;
-  readonly metrics: Pick<GatewayMetrics, 'refused'>;
+  readonly metrics: Pick<GatewayMetrics, 'refused' | 'unlisted'>;
 }
 
 type Reported = ControlReport['refusals'][number];
@@ -61,19 +64,24 @@ export function openSpool(options: SpoolOptions): ReportSpool {
   let refusals: Reported[] = [];
   let compiled: ControlReport['compiled'] = [];
   let uses = new Map<string, ControlReport['uses'][number]>();
+  const requests = createSeenRequests(options.metrics.unlisted);
   let flushing: Promise<void> | undefined;
   let restored = false;
 
   const seal = async (final: boolean) => {
     refusals.push(...tokens.due(final));
-    while (refusals.length > 0 || compiled.length > 0 || uses.size > 0) {
+    // One batch at a time: while the registry is away they are not piled up.
+    let seen = waiting.length === 0 ? requests.take() : [];
+    while (refusals.length > 0 || compiled.length > 0 || uses.size > 0 || seen.length > 0) {
       const batch: ControlReport = {
         batch_id: newId('req'),
         gateway_id: options.gatewayId,
         refusals: refusals.slice(0, MAX_REFUSALS_PER_BATCH),
         uses: [...uses.values()],
         compiled,
+        requests: seen,
       };
+      seen = [];
       refusals = refusals.slice(MAX_REFUSALS_PER_BATCH);
       uses = new Map();
       compiled = [];
@@ -145,6 +153,7 @@ export function openSpool(options: SpoolOptions): ReportSpool {
         uses.set(key, { integration_id: integrationId, token_id: tokenId, operation, count: 1, last_used_at });
       }
     },
+    requested: requests.add,
     compiled(documentId, integrationId, error) {
       compiled.push({ document_id: documentId, integration_id: integrationId, ok: error === null, error });
     },

@@ -188,7 +188,7 @@ export function refusalsOf(route: Route, requirement: DocumentRequirement | unde
       ...(needsScope ? (['INSUFFICIENT_SCOPE'] as const) : []),
       ...(Object.keys(route.params.shape).length > 0 ? (['NOT_FOUND'] as const) : []),
       'NOT_ACCEPTABLE',
-      ...(route.body === undefined ? [] : BODY_REFUSALS),
+      ...bodyRefusalsOf(route),
       ...(route.ifMatch ? (['PRECONDITION_REQUIRED', 'PRECONDITION_FAILED'] as const) : []),
       ...(route.deprecation === undefined ? [] : (['VERSION_RETIRED'] as const)),
       ...route.refusals,
@@ -206,7 +206,13 @@ const TOKEN_REFUSALS = [
   'QUOTA_EXCEEDED',
   'TEMPORARILY_UNAVAILABLE',
 ] as const;
-const BODY_REFUSALS = ['MALFORMED_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const;
+/** Also what asks for no body may be sent one. */
+const SENT_REFUSALS = ['PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const;
+
+const bodyRefusalsOf = ({ method, body }: Route): readonly ErrorCode[] => {
+  if (body !== undefined) return ['MALFORMED_JSON', ...SENT_REFUSALS];
+  return method === 'GET' ? [] : SENT_REFUSALS;
+};
 
 function describeRefusals(codes: readonly ErrorCode[], route: Route): JsonSchema {
   const statuses = [...new Set(codes.map((code) => ERRORS[code].status))];

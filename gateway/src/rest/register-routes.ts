@@ -1,5 +1,6 @@
 import { actorOf } from '@bridgework/kernel/context';
-import { DomainError } from '@bridgework/kernel/errors';
+import { DomainError, type ErrorCode } from '@bridgework/kernel/errors';
+import type { SignedCaller } from '@bridgework/kernel/signed-caller';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestScope } from '../graph/execute.ts';
 import type { GatewayServices } from '../services.ts';
@@ -30,7 +31,10 @@ import { belongsTo, prefixOf, VERSIONS } from './versions.ts';
 /** What the frame has learned of a request on its way to the answer. */
 interface Admission {
   readonly route: Route;
+  /** Known before the quota is asked. */
+  caller?: SignedCaller;
   scope?: RequestScope;
+  problem?: ErrorCode;
   /** The registered operation that this caller's request runs. */
   operation?: string;
   /** From here on the subgraph writes the audit rows. */
@@ -79,15 +83,26 @@ async function mountVersion(
       rest.removeAllContentTypeParsers();
       // Bytes, whatever they are called: the media type was judged before, and strict-json reads them.
       rest.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-      rest.addHook('onRequest', async (_request, reply) => writeCommonHeaders(reply, version));
+      const refuseUnknown = (request: FastifyRequest, reply: FastifyReply) =>
+        answerUnknown(frame.baseUrl, routes, request, reply);
+      rest.addHook('onRequest', async (request, reply) => {
+        writeCommonHeaders(reply, version);
+        // Before its body is read: what is wrong with that is nothing beside there being no such operation.
+        if (request.is404 || hasEmptyStep(request)) return refuseUnknown(request, reply);
+      });
+      rest.addHook('onResponse', async (request, reply) => noteRequest(frame, request, reply));
       rest.setErrorHandler((error, request, reply) => refuse(frame, error, request, reply));
-      rest.setNotFoundHandler((request, reply) => answerUnknown(frame.baseUrl, routes, request, reply));
+      rest.setNotFoundHandler(refuseUnknown);
       for (const route of routes) mount(rest, frame, prefix, route);
       done();
     },
     { prefix },
   );
 }
+
+/** The router takes `/appointments/` for `/appointments/{id}`; the contract knows no such path. */
+const hasEmptyStep = ({ params }: FastifyRequest): boolean =>
+  Object.values(params as Readonly<Record<string, string>>).includes('');
 
 function mount(rest: FastifyInstance, frame: Frame, prefix: string, route: Route): void {
   rest.route({
@@ -112,7 +127,9 @@ async function admit(frame: Frame, route: Route, request: FastifyRequest): Promi
   const admission: Admission = { route, operationRuns: false };
   frame.admissions.set(request, admission);
   if (route.operation !== undefined) {
-    const scope = await frame.services.authenticate(request);
+    const scope = await frame.services.authenticate(request, (caller) => {
+      admission.caller = caller;
+    });
     admission.scope = route.slow === true ? { ...scope, isBulk: true } : scope;
     admission.operation = chooseOperation(route, admission.scope) ?? route.operation;
     frame.services.authorizeOperation(admission.operation, admission.scope);
@@ -203,8 +220,28 @@ function refuse(frame: Frame, thrown: unknown, request: FastifyRequest, reply: F
     );
   }
   const admission = admissions.get(request);
-  if (admission !== undefined) reportRefusedWrite(services, admission, request.id, refusal);
+  if (admission !== undefined) {
+    admission.problem = refusal.code;
+    reportRefusedWrite(services, admission, request.id, refusal);
+  }
   return writeProblem(reply, refusal, frame.baseUrl);
+}
+
+/** For the integration's own list; what comes without a token that we know is nobody's. */
+function noteRequest({ services, admissions }: Frame, request: FastifyRequest, reply: FastifyReply): void {
+  const admission = admissions.get(request);
+  if (admission?.caller?.kind !== 'integration') return;
+  const durationMs = Math.round(reply.elapsedTime);
+  services.noteRequest({
+    requestId: request.id,
+    tokenId: admission.caller.tokenId,
+    method: request.method,
+    route: admission.route.path,
+    status: reply.statusCode,
+    problem: admission.problem ?? null,
+    receivedAt: new Date(services.now().getTime() - durationMs),
+    durationMs,
+  });
 }
 
 /** Every external write is audited, also one that never reached its subgraph; wrong identities were reported already. */

@@ -13,6 +13,7 @@ import { getPatientV1 } from './v1/patients.ts';
 import { confirmPaymentV1, findPaymentConfirmationV1, getPaymentConfirmationV1 } from './v1/payment-confirmations.ts';
 import { getProblemTypeV1 } from './v1/problems.ts';
 import { reportRoutesV1 } from './v1/reports.ts';
+import { listRequestsV1 } from './v1/requests.ts';
 import { requestSandboxEventV1 } from './v1/sandbox-events.ts';
 import { getVersionsV1 } from './v1/versions.ts';
 import { getVisitV1, listVisitsV1 } from './v1/visits.ts';
@@ -67,6 +68,7 @@ export const routes: readonly Route[] = [
   replayWebhookDeliveryV1,
   requestSandboxEventV1,
   getMeV1,
+  listRequestsV1,
   getVersionsV1,
   getOpenApiV1,
   getDocsV1,

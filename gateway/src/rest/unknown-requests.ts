@@ -1,7 +1,18 @@
 import { DomainError } from '@bridgework/kernel/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { writeProblem } from './reply.ts';
+import { writeCommonHeaders, writeProblem } from './reply.ts';
 import type { Route } from './route.ts';
+import { belongsTo, VERSIONS } from './versions.ts';
+
+/**
+ * The headers of the version under whose prefix the URL is, for what is refused before any route is looked for: a path that
+ * cannot be decoded, or one that is longer than any of ours.
+ */
+export function writeVersionHeaders(reply: FastifyReply): void {
+  const path = reply.request.raw.url ?? '';
+  const asked = VERSIONS.find(({ major }) => belongsTo(path, major));
+  if (asked !== undefined) writeCommonHeaders(reply, asked.version);
+}
 
 /** 405 with what is allowed where a path is known, otherwise 404. */
 export function answerUnknown(

@@ -58,6 +58,7 @@ import { auditingShape } from './manager-step.ts';
 import { cancelRedrive, findRedrives } from './redrives/find-redrives.ts';
 import { replayDeliveries } from './redrives/replay-deliveries.ts';
 import { resolveAppointment, resolveImagingReference, resolveIntegration, resolveOwn } from './references.ts';
+import { findOwnRequests } from './requests/find-own-requests.ts';
 import { approveScope, rejectScope } from './scopes/decide-scope.ts';
 import { requestScope } from './scopes/request-scope.ts';
 import { withdrawScope } from './scopes/withdraw-scope.ts';
@@ -98,6 +99,7 @@ export const resolvers: Resolvers = {
     ownWebhookEndpoint: call(findOwnWebhookEndpoint),
     ownDeliveries: call(findOwnDeliveries),
     ownDelivery: call(findOwnDelivery),
+    ownRequests: call(findOwnRequests),
     webhookEvents: call(readWebhookEvents),
     deliveries: call(findDeliveries),
     deadLetters: call(findDeadLetters),

@@ -220,6 +220,19 @@ export const controlReports = integration.table('control_reports', {
   appliedAt: createdAt(),
 });
 
+export const restRequests = integration.table('rest_requests', {
+  key: key(),
+  id: text().notNull(),
+  integrationKey: reference(),
+  tokenKey: reference(),
+  method: text().notNull(),
+  route: text().notNull(),
+  status: smallint().notNull(),
+  problem: text(),
+  receivedAt: instant().notNull(),
+  durationMs: integer().notNull(),
+});
+
 export const webhookEndpoints = integration.table('webhook_endpoints', {
   key: key(),
   id: publicId('whe'),

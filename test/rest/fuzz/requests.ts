@@ -36,9 +36,7 @@ const ENCODINGS = ['%00', '%FF', '%C0%AF', '%', '%zz', '%F0%9F%A6%B7', '..%2f', 
 
 /** The next request of a kind: as the contract wants it, with one thing wrong, or hostile all over. */
 export function nextRequest({ references, ids, tokens }: FuzzSite, chance: Chance): FuzzRequest {
-  const reference = chance.pick(references);
-  const [template, operations] = chance.pick(Object.entries(reference.paths));
-  const [verb, operation] = chance.pick(Object.entries(operations));
+  const { reference, template, verb, operation } = chance.pick(operationsOf(references));
   const resolve: Resolve = ({ $ref, ...schema }) =>
     $ref === undefined ? schema : (reference.components.schemas[$ref.replace(/^.*\//, '')] ?? {});
   const kind = chance.pick(['valid', 'mutated', 'mutated', 'hostile'] as const);
@@ -57,7 +55,9 @@ export function nextRequest({ references, ids, tokens }: FuzzSite, chance: Chanc
     chance,
   );
   const schema = operation.requestBody?.content['application/json']?.schema;
-  const body = schema === undefined ? undefined : bodyOf(make(schema, ''), kind, chance);
+  // Now and then a body comes where none is asked for.
+  const isUnasked = schema === undefined && kind === 'hostile' && chance.once(5);
+  const body = schema === undefined && !isUnasked ? undefined : bodyOf(make(schema ?? {}, ''), kind, chance);
   const method = kind === 'hostile' && chance.once(4) ? chance.pick(METHODS) : verb.toUpperCase();
   return {
     method,
@@ -66,6 +66,22 @@ export function nextRequest({ references, ids, tokens }: FuzzSite, chance: Chanc
     ...(body === undefined ? {} : { body }),
   };
 }
+
+const known = new WeakMap<readonly Reference[], ReturnType<typeof listOperations>>();
+
+/** Each operation of every version, as likely as any other. */
+function operationsOf(references: readonly Reference[]) {
+  const operations = known.get(references) ?? listOperations(references);
+  known.set(references, operations);
+  return operations;
+}
+
+const listOperations = (references: readonly Reference[]) =>
+  references.flatMap((reference) =>
+    Object.entries(reference.paths).flatMap(([template, operations]) =>
+      Object.entries(operations).map(([verb, operation]) => ({ reference, template, verb, operation })),
+    ),
+  );
 
 function queryOf(
   parameters: NonNullable<Operation['parameters']>,

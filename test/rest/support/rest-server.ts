@@ -7,6 +7,7 @@ import { createLogger } from '@bridgework/kernel/logger';
 import { isAllowed, type Scope } from '@bridgework/schema';
 import Fastify from 'fastify';
 import { buildASTSchema, execute as graphqlExecute, parse } from 'graphql';
+import type { SeenRequest } from '../../../gateway/src/control/seen-requests.ts';
 import type { GatewayServices, Refusal } from '../../../gateway/src/index.ts';
 import { buildOpenApi } from '../../../gateway/src/rest/openapi.ts';
 import { registerRest } from '../../../gateway/src/rest/register-routes.ts';
@@ -21,6 +22,8 @@ export type Root = Readonly<Record<string, unknown>>;
 
 export interface RestServer {
   readonly refusals: Refusal[];
+  /** What would be listed for those who sent it. */
+  readonly requests: SeenRequest[];
   /** Names of the operations that were run. */
   readonly operations: string[];
   send(path: string, options?: SendOptions): Promise<RestAnswer>;
@@ -70,8 +73,13 @@ const documents = readRegisteredDocuments();
  */
 export async function startRest(root: Root, routes?: readonly Route[]): Promise<RestServer> {
   const refusals: Refusal[] = [];
+  const requests: SeenRequest[] = [];
   const operations: string[] = [];
-  const services = { ...createServices(root, operations), reportRefusal: (refusal: Refusal) => refusals.push(refusal) };
+  const services = {
+    ...createServices(root, operations),
+    reportRefusal: (refusal: Refusal) => refusals.push(refusal),
+    noteRequest: (request: SeenRequest) => requests.push(request),
+  };
   const app = Fastify({
     genReqId: () => newId('req'),
     forceCloseConnections: true,
@@ -85,6 +93,7 @@ export async function startRest(root: Root, routes?: readonly Route[]): Promise<
   }
   return {
     refusals,
+    requests,
     operations,
     send: (path, options = {}) => send(`http://127.0.0.1:${port}${path}`, options),
     close: () => app.close(),
@@ -107,7 +116,7 @@ const config = readGatewayConfig({
   OIDC_JWKS: '{"keys":[]}',
 });
 
-function createServices(root: Root, operations: string[]): Omit<GatewayServices, 'reportRefusal'> {
+function createServices(root: Root, operations: string[]): Omit<GatewayServices, 'reportRefusal' | 'noteRequest'> {
   const authorizeOperation: GatewayServices['authorizeOperation'] = (name, { caller }) => {
     const requirement = documents.get(name)?.requirement;
     if (requirement === undefined) throw new Error(`${name} is not registered.`);
@@ -120,14 +129,16 @@ function createServices(root: Root, operations: string[]): Omit<GatewayServices,
     now: () => new Date(),
     log: createLogger('rest-test', { level: 'silent' }),
     authorizeOperation,
-    authenticate: async (request) => {
+    authenticate: async (request, recognised) => {
       const { authorization } = request.headers;
       if (authorization === undefined) throw new DomainError('MISSING_TOKEN');
       const caller = CALLERS[authorization.replace('Bearer ', '')];
       if (caller === undefined) throw new DomainError('INVALID_TOKEN');
+      const known = { kind: 'integration', tokenId: newId('tok'), environment: 'sandbox', ...caller } as const;
+      recognised?.(known);
       return {
         requestId: request.id,
-        caller: { kind: 'integration', tokenId: newId('tok'), environment: 'sandbox', ...caller },
+        caller: known,
         generation: 1,
         signal: AbortSignal.timeout(5000),
       };

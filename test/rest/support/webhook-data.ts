@@ -47,23 +47,35 @@ const event = {
   payload: '{"signature":"v1,x"}',
 };
 
-/** What the graph answers about webhooks. */
+const request = {
+  id: newId('req'),
+  tokenId: newId('tok'),
+  method: 'GET',
+  route: '/api/v1/appointments/{id}',
+  status: 404,
+  problem: 'NOT_FOUND',
+  receivedAt: at,
+  durationMs: 4,
+};
+
+/** What the graph answers about webhooks, and about what was asked. */
 export const webhookRoot = {
+  ownRequests: connection([request]),
   ownWebhookEndpoints: connection([own]),
   ownWebhookEndpoint: own,
   createOwnWebhookEndpoint: secret,
   updateOwnWebhookEndpoint: own,
   deleteOwnWebhookEndpoint: own,
   rotateOwnWebhookSecret: secret,
-  testOwnWebhookEndpoint: sent,
+  testOwnWebhookEndpoint: { delivery: sent, replayed: true },
   ownDeliveries: connection([sent]),
   ownDelivery: sent,
-  replayOwnDelivery: sent,
+  replayOwnDelivery: { delivery: sent, replayed: false },
   webhookEvents: {
     edges: [{ cursor: '7', node: event }],
     pageInfo: { hasNextPage: false, hasPreviousPage: false, startCursor: '7', endCursor: '7' },
   },
-  requestCoreEvent: { id: 'cer_1', type: 'appointment.created', requestedAt: at },
+  requestCoreEvent: { id: 'cer_1', type: 'appointment.created', requestedAt: at, replayed: true },
 };
 
 export const webhookIds: Readonly<Record<string, string>> = {

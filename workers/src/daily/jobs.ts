@@ -29,6 +29,10 @@ export const DAILY_JOBS: readonly DailyJob[] = [
     name: 'control_reports.forget',
     run: async ({ db }) => ({ forgotten: await finishBatches(db, 'integration.forget_control_reports') }),
   },
+  {
+    name: 'rest_requests.forget',
+    run: async ({ db }) => ({ forgotten: await finishBatches(db, 'integration.forget_rest_requests') }),
+  },
   { name: 'installments.mark_overdue', run: markOverdueInstallments },
   // By the day that the gateways' snapshots go by.
   { name: 'reviews.check', run: ({ db, now }) => checkReviews(db, now().toISOString().slice(0, 10)) },

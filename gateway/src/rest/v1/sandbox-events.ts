@@ -11,6 +11,7 @@ interface RequestNode {
   readonly id: string;
   readonly type: string;
   readonly requestedAt: string;
+  readonly replayed: boolean;
 }
 
 export const requestSandboxEventV1 = defineRoute({
@@ -29,6 +30,10 @@ export const requestSandboxEventV1 = defineRoute({
   answers: { 201: CoreEventRequestV1 },
   refusals: ['FORBIDDEN', 'IDEMPOTENCY_KEY_MISSING', 'IDEMPOTENCY_IN_PROGRESS', 'IDEMPOTENCY_KEY_REUSED'],
   variables: ({ body, idempotencyKey }) => ({ type: body.event_type, idempotencyKey }),
+  outcome: ({ requestCoreEvent: { replayed } }: { readonly requestCoreEvent: RequestNode }) => ({
+    status: 201,
+    replayed,
+  }),
   toV1: ({ requestCoreEvent: node }: { readonly requestCoreEvent: RequestNode }) => ({
     id: node.id,
     event_type: node.type,

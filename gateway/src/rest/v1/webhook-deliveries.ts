@@ -83,6 +83,11 @@ const toAttemptV1 = (node: AttemptNode) => ({
   outcome: node.outcome,
 });
 
+interface SentNode {
+  readonly delivery: DeliveryNode;
+  readonly replayed: boolean;
+}
+
 const WRITE_REFUSALS = [
   'IDEMPOTENCY_KEY_MISSING',
   'IDEMPOTENCY_IN_PROGRESS',
@@ -150,7 +155,11 @@ export const replayWebhookDeliveryV1 = defineRoute({
   answers: { 200: WebhookDeliveryV1 },
   refusals: [...WRITE_REFUSALS],
   variables: ({ params, idempotencyKey }) => ({ id: params.id, idempotencyKey }),
-  toV1: (data: { readonly replayOwnDelivery: DeliveryNode }) => toDeliveryV1(data.replayOwnDelivery),
+  outcome: (data: { readonly replayOwnDelivery: SentNode }) => ({
+    status: 200,
+    replayed: data.replayOwnDelivery.replayed,
+  }),
+  toV1: (data: { readonly replayOwnDelivery: SentNode }) => toDeliveryV1(data.replayOwnDelivery.delivery),
 });
 
 export const testWebhookEndpointV1 = defineRoute({
@@ -173,5 +182,9 @@ export const testWebhookEndpointV1 = defineRoute({
     eventType: body.event_type,
     idempotencyKey,
   }),
-  toV1: (data: { readonly testOwnWebhookEndpoint: DeliveryNode }) => toDeliveryV1(data.testOwnWebhookEndpoint),
+  outcome: (data: { readonly testOwnWebhookEndpoint: SentNode }) => ({
+    status: 201,
+    replayed: data.testOwnWebhookEndpoint.replayed,
+  }),
+  toV1: (data: { readonly testOwnWebhookEndpoint: SentNode }) => toDeliveryV1(data.testOwnWebhookEndpoint.delivery),
 });

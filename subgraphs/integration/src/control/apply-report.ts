@@ -36,6 +36,7 @@ export async function applyReport(ctx: Context, body: unknown): Promise<Reported
     await auditRefused(tx, report.refusals);
     await alertAboutTokens(tx, report.refusals);
     await countUses(tx, report.uses);
+    await keepRequests(tx, report.requests);
     await noteCompiled(tx, ctx, report.compiled);
     return { applied: true };
   });
@@ -95,6 +96,19 @@ async function countUses(tx: Tx, uses: ControlReport['uses']): Promise<void> {
     on conflict (document_key, token_key) do update
     set use_count = document_uses.use_count + excluded.use_count,
       last_used_at = greatest(document_uses.last_used_at, excluded.last_used_at)`);
+}
+
+/** For seven days; see findOwnRequests. */
+async function keepRequests(tx: Tx, requests: ControlReport['requests']): Promise<void> {
+  if (requests.length === 0) return;
+  await tx.execute(sql`
+    insert into integration.rest_requests (id, integration_key, token_key, method, route, status, problem, received_at,
+      duration_ms)
+    select request_id, token.integration_key, token.key, method, route, request.status, problem, received_at, duration_ms
+    from jsonb_to_recordset(${JSON.stringify(requests)}::text::jsonb) as request (request_id text, token_id text, method text,
+      route text, status smallint, problem text, received_at timestamptz, duration_ms integer)
+    join integration.tokens token on token.id = request.token_id
+    on conflict (id) do nothing`);
 }
 
 /**

@@ -16,6 +16,8 @@ export interface CoreEventRequest {
   readonly id: string;
   readonly type: EventType;
   readonly requestedAt: Date;
+  /** Under this key it was asked for before, and nothing more will happen. */
+  readonly replayed: boolean;
 }
 
 const STEP = { action: 'event.simulate', entity: 'core_event_request' };
@@ -29,14 +31,14 @@ const STEP = { action: 'event.simulate', entity: 'core_event_request' };
 export async function simulateCoreEvent(ctx: Context, args: unknown): Promise<CoreEventRequest> {
   const { type, idempotencyKey } = parseInput(SimulateCoreEvent, args);
   const request = { operation: 'simulateCoreEvent', idempotencyKey, input: { type } };
-  return createOnce(ctx, STEP, request, (tx) => leaveRequest(tx, ctx, type), requestById);
+  return createOnce(ctx, STEP, request, (tx) => leaveRequest(tx, ctx, type), requestedBefore);
 }
 
 /** As {@link simulateCoreEvent}, by an integration. Throws the same. */
 export async function requestCoreEvent(ctx: Context, args: unknown): Promise<CoreEventRequest> {
   const { type, idempotencyKey } = parseInput(SimulateCoreEvent, args);
   const request = { operation: 'requestCoreEvent', idempotencyKey, input: { type } };
-  return partnerOnce(ctx, STEP, request, (tx) => leaveRequest(tx, ctx, type), requestById);
+  return partnerOnce(ctx, STEP, request, (tx) => leaveRequest(tx, ctx, type), requestedBefore);
 }
 
 async function leaveRequest(tx: Tx, ctx: Context, type: EventType): Promise<Created<CoreEventRequest>> {
@@ -49,10 +51,12 @@ async function leaveRequest(tx: Tx, ctx: Context, type: EventType): Promise<Crea
     .returning({ id: coreEventRequests.id });
   if (row === undefined) throw new Error('An insert returned nothing.');
   const integrationId = ctx.caller.kind === 'integration' ? ctx.caller.integrationId : null;
-  return { id: row.id, integrationId, result: await requestById(tx, row.id) };
+  return { id: row.id, integrationId, result: await requestById(tx, row.id, false) };
 }
 
-async function requestById(tx: Tx, id: string): Promise<CoreEventRequest> {
+const requestedBefore = (tx: Tx, id: string): Promise<CoreEventRequest> => requestById(tx, id, true);
+
+async function requestById(tx: Tx, id: string, replayed: boolean): Promise<CoreEventRequest> {
   const [row] = await tx
     .select({
       id: coreEventRequests.id,
@@ -62,5 +66,5 @@ async function requestById(tx: Tx, id: string): Promise<CoreEventRequest> {
     .from(coreEventRequests)
     .where(eq(coreEventRequests.id, id));
   if (row === undefined) throw new DomainError('NOT_FOUND');
-  return row as CoreEventRequest;
+  return { ...row, type: row.type as EventType, replayed };
 }

@@ -7,6 +7,12 @@ import { idempotencyKey, parseInput } from '../input.ts';
 import { partnerOnce } from '../partner-step.ts';
 import { type Delivery, deliveryById } from './find-deliveries.ts';
 
+/** A delivery that a partner asked for; `replayed`: under this key it was asked for before, and nothing more is sent. */
+export interface SentDelivery {
+  readonly delivery: Delivery;
+  readonly replayed: boolean;
+}
+
 const ReplayOwnDelivery = z.object({ id: z.string(), idempotencyKey });
 
 /**
@@ -16,7 +22,7 @@ const ReplayOwnDelivery = z.object({ id: z.string(), idempotencyKey });
  * Throws NOT_FOUND for one that is not theirs, CONFLICT while it is on its way or when its endpoint was deleted,
  * IDEMPOTENCY_KEY_REUSED.
  */
-export async function replayOwnDelivery(ctx: Context, args: unknown): Promise<Delivery> {
+export async function replayOwnDelivery(ctx: Context, args: unknown): Promise<SentDelivery> {
   const { id, idempotencyKey: key } = parseInput(ReplayOwnDelivery, args);
   return partnerOnce(
     ctx,
@@ -26,11 +32,17 @@ export async function replayOwnDelivery(ctx: Context, args: unknown): Promise<De
       await demandReplayable(tx, id, integrationId);
       await tx.execute(sql`
         update integration.deliveries set ${replayed} where id = ${id} and state in ('DELIVERED', 'DEAD')`);
-      return { id, integrationId, result: await deliveryById(tx, id) };
+      return { id, integrationId, result: { delivery: await deliveryById(tx, id), replayed: false } };
     },
-    deliveryById,
+    sentBefore,
   );
 }
+
+/** What a key that comes again is answered. Throws NOT_FOUND when the delivery is past its retention. */
+export const sentBefore = async (tx: Tx, id: string): Promise<SentDelivery> => ({
+  delivery: await deliveryById(tx, id),
+  replayed: true,
+});
 
 /** SQL: what a replay sets; the guard on the table demands exactly one generation more. */
 export const replayed = sql`state = 'PENDING', generation = generation + 1, attempts = 0, crashes = 0, dead_reason = null,

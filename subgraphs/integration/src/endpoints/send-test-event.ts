@@ -5,6 +5,7 @@ import { EVENT_SAMPLES, EVENT_TYPES, EVENTS, type EventType } from '@bridgework/
 import { sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Delivery, deliveryById } from '../deliveries/find-deliveries.ts';
+import { type SentDelivery, sentBefore } from '../deliveries/replay-delivery.ts';
 import { idempotencyKey, parseInput } from '../input.ts';
 import { createOnce } from '../manager-step.ts';
 import { partnerOnce } from '../partner-step.ts';
@@ -33,14 +34,18 @@ export async function sendTestEvent(ctx: Context, args: unknown): Promise<Delive
 }
 
 /** As {@link sendTestEvent}, by the integration to its own endpoint. Throws the same. */
-export async function testOwnWebhookEndpoint(ctx: Context, args: unknown): Promise<Delivery> {
+export async function testOwnWebhookEndpoint(ctx: Context, args: unknown): Promise<SentDelivery> {
   const { idempotencyKey: key, ...input } = parseInput(SendTestEvent, args);
   return partnerOnce(
     ctx,
     STEP,
     { operation: 'testOwnWebhookEndpoint', idempotencyKey: key, input },
-    async (tx, partner) => send(tx, await lockEndpoint(tx, input.endpointId, partner.integrationId), input.eventType),
-    deliveryById,
+    async (tx, partner) => {
+      const endpoint = await lockEndpoint(tx, input.endpointId, partner.integrationId);
+      const { result: delivery, ...sent } = await send(tx, endpoint, input.eventType);
+      return { ...sent, result: { delivery, replayed: false } };
+    },
+    sentBefore,
   );
 }
 
