@@ -1,4 +1,4 @@
-import { type Logger as Pino, pino } from 'pino';
+import { type DestinationStream, type Logger as Pino, pino } from 'pino';
 
 export type Logger = Pino;
 
@@ -25,13 +25,17 @@ const REDACTED_KEYS = [
   'body',
 ];
 
-export function createLogger(process: string, options: { level?: string; pretty?: boolean } = {}): Logger {
-  return pino({
+export function createLogger(
+  process: string,
+  options: { level?: string; pretty?: boolean; destination?: DestinationStream } = {},
+): Logger {
+  const settings = {
     name: process,
     level: options.level ?? 'info',
     base: { process },
     redact: { paths: REDACTED_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '[redacted]' },
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label: string) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
-  });
+  };
+  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
 }

@@ -8,7 +8,7 @@ import { buildGateway } from '@bridgework/gateway';
 import { subgraph as integration } from '@bridgework/integration';
 import { subgraph as inventory } from '@bridgework/inventory';
 import { readGatewayConfig, readSubgraphHostConfig, readWorkersConfig } from '@bridgework/kernel/config';
-import { createLogger } from '@bridgework/kernel/logger';
+import { createLogger, type Logger } from '@bridgework/kernel/logger';
 import {
   createDevelopmentIssuer,
   DEVELOPMENT_AUDIENCE,
@@ -129,6 +129,8 @@ export async function exampleDocuments(): Promise<string[]> {
 export interface ClinicOptions {
   readonly redisUrl?: string;
   readonly simulator?: boolean;
+  /** Where every part of the product logs; by default nowhere. */
+  readonly log?: Logger;
   /** Settings of the gateway beside those it needs, for example its quota. */
   readonly gateway?: Readonly<Record<string, string>>;
   /** A database that has a clinic already, dropped with the rest; by default a new one is filled with the small clinic. */
@@ -149,7 +151,7 @@ export async function startClinic(options: ClinicOptions = {}): Promise<Clinic> 
     CLINICAL.map((name) => startCountingProxy(join(dataDir, `${name}-counted.sock`), socketOf(name))),
   );
   const shared = { CLINIC_ENV: 'sandbox', DATA_DIR: dataDir, REDIS_URL: options.redisUrl };
-  const log = createLogger('test', { level: process.env.LOG_LEVEL ?? 'silent' });
+  const log = options.log ?? createLogger('test', { level: process.env.LOG_LEVEL ?? 'silent' });
 
   const hostSettings = {
     ...shared,

@@ -133,8 +133,8 @@ function resolving<Found>(
   }
 }
 
-/** An id as it may stand in an audit row; whatever else was sent is nobody's id. */
-const DOCUMENT_ID = /^[A-Za-z0-9:_.-]{1,128}$/;
+/** An id as it may stand in an audit row: a hash. Whatever else was sent may be anything, a patient's name included. */
+const DOCUMENT_ID = /^(sha256:)?[0-9a-f]{32,128}$/;
 
 function reportRefused(
   { spool }: DocumentRoutesOptions,

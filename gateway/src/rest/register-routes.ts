@@ -249,7 +249,11 @@ function reportRefusedWrite(services: GatewayServices, admission: Admission, req
   const { route, scope, operationRuns } = admission;
   const reportedAlready = refusal.code === 'INSUFFICIENT_SCOPE' || refusal.code === 'FORBIDDEN';
   if (route.action === undefined || scope === undefined || operationRuns || reportedAlready) return;
-  const places = (refusal.details.errors ?? []).map(({ pointer, code }) => `${code} at ${pointer || 'the root'}`);
+  const places = (refusal.details.errors ?? []).map(({ pointer, code }) => {
+    // A key that no contract knows may be anything; who sent it is told of it, and nobody else.
+    const place = code === 'unknown-field' ? pointer.replace(/\/[^/]*$/, '') : pointer;
+    return `${code} at ${place || 'the root'}`;
+  });
   services.reportRefusal({
     requestId,
     caller: scope.caller,
