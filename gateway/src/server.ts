@@ -108,6 +108,7 @@ export async function buildGateway(config: GatewayConfig, deps: GatewayDeps): Pr
     callOperation: createCallOperation(operations, run),
     reportRefusal: spool.refused,
     noteRequest: spool.requested,
+    noteUse: spool.used,
   };
   registerGraphiql(app, config, log);
   registerDocumentRoutes(app, { admit, run, adHoc, spool, log });

@@ -3,7 +3,7 @@ import type { Logger } from '@bridgework/kernel/logger';
 import type { FastifyRequest } from 'fastify';
 import type { Recognised } from './admit-request.ts';
 import type { SeenRequest } from './control/seen-requests.ts';
-import type { Refusal } from './control/spool.ts';
+import type { Refusal, Use } from './control/spool.ts';
 import type { RequestScope } from './graph/execute.ts';
 import type { CallOperation } from './operations.ts';
 
@@ -26,6 +26,8 @@ export interface GatewayServices {
   readonly callOperation: CallOperation;
   /** For refusals that only the route can see, for example a malformed write. Refusals of authenticate and callOperation are reported already. */
   readonly reportRefusal: (refusal: Refusal) => void;
+  /** Counts a use that runs nothing: who still calls what is past its sunset. */
+  readonly noteUse: (use: Use) => void;
   /** For the list that integrations have of their own requests. */
   readonly noteRequest: (request: SeenRequest) => void;
 }

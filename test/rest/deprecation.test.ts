@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Route } from '../../gateway/src/rest/route.ts';
 import { routes } from '../../gateway/src/rest/routes.ts';
 import { appointment, connection, me } from './support/clinic-data.ts';
-import { startRest } from './support/rest-server.ts';
+import { CALLERS, startRest } from './support/rest-server.ts';
 
 const since = new Date('2026-01-01T00:00:00Z');
 const deprecation = { since, link: '/api/v1/docs#versions', successor: '/api/v2/appointments' } as const;
@@ -40,9 +40,30 @@ test('announces the end of a deprecated operation, answers 410 after its sunset,
       expect(answer.headers.get('link')).toContain(`<${told?.successor}>; rel="successor-version"`);
     }
     expect(dead.operations).toEqual([]);
+    expect(living.operations).toEqual(['AppointmentsV1']);
     expect((await living.send('/api/v2/appointments')).status).toBe(200);
   } finally {
     await Promise.all([living.close(), dead.close()]);
+  }
+});
+
+test('counts who still calls what is past its sunset, by token, and shows them the 410 in their list', async () => {
+  const rest = await startRest({ me: me() }, until('2026-01-02T00:00:00Z'));
+  try {
+    await rest.send('/api/v1/appointments');
+    await rest.send('/api/v1/appointments', { as: 'reader' });
+    await rest.send('/api/v1/appointments', { as: null });
+    expect(rest.uses.map(({ integrationId, operation }) => [integrationId, operation])).toEqual([
+      [CALLERS.partner?.integrationId, 'AppointmentsV1'],
+      [CALLERS.reader?.integrationId, 'AppointmentsV1'],
+    ]);
+    expect(new Set(rest.uses.map(({ tokenId }) => tokenId)).size).toBe(2);
+    expect(rest.requests.map(({ status, problem }) => [status, problem])).toEqual([
+      [410, 'VERSION_RETIRED'],
+      [410, 'VERSION_RETIRED'],
+    ]);
+  } finally {
+    await rest.close();
   }
 });
 

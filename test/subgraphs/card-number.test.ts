@@ -37,6 +37,15 @@ describe('a card number', () => {
     },
   );
 
+  test.each([
+    ['38064129-7828-4468-b870-d4ce74092043', false],
+    ['2f57cec5-e31f-4278-9698-57646b874520', false],
+    ['41111111-11111111', true],
+    ['txn-38064129-7828-4468-b870', true],
+  ])('is not seen in a UUID, which a terminal makes up: %s %s', (text, seen) => {
+    expect(holdsCardNumber(text, 'identifier')).toBe(seen);
+  });
+
   test('is rarely seen in random numbers of terminals', () => {
     const digits = fc.stringMatching(/^[0-9]{16}$/);
     const seen = fc.sample(digits, { numRuns: 5_000, seed: 7 }).filter((text) => holdsCardNumber(text, 'identifier'));

@@ -24,6 +24,14 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** That a token used something. */
+export interface Use {
+  readonly integrationId: string;
+  readonly tokenId: string;
+  /** A document's id or an operation's name. */
+  readonly operation: string;
+}
+
 /**
  * What the gateway has seen, on its way to the registry. Refusals of known callers arrive at least once: a batch that
  * holds one is on disk before it is sent and is sent again, under the same id, until the registry has taken it.
@@ -32,8 +40,7 @@ export interface ReportSpool {
   refused(refusal: Refusal): void;
   /** Summed up per source or token and minute, so that a flood of bad tokens cannot fill the audit log. */
   refusedToken(refusal: TokenRefusal): void;
-  /** `operation` is a document's id or an operation's name. */
-  used(use: { readonly integrationId: string; readonly tokenId: string; readonly operation: string }): void;
+  used(use: Use): void;
   compiled(documentId: string, integrationId: string, error: string | null): void;
   /** May be lost: with this process, and when more come than anybody would read. */
   requested(request: SeenRequest): void;

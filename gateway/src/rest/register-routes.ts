@@ -111,7 +111,7 @@ function mount(rest: FastifyInstance, frame: Frame, prefix: string, route: Route
     bodyLimit: route.maxBodyBytes,
     onRequest: (request) => admit(frame, route, request),
     handler: async (request, reply) => {
-      if (route.deprecation !== undefined) judgeDeprecation(frame, route.deprecation, reply);
+      judgeDeprecation(frame, route, request, reply);
       const { accept, 'if-none-match': ifNoneMatch } = request.headers;
       if (route.page !== undefined && (route.page.only || prefersHtml(accept))) {
         return writePageAnswer(reply, route.page.write(rawOf(request), factsOf(frame)), ifNoneMatch);
@@ -205,9 +205,17 @@ function proveAnswer(route: Route, { status, body }: RouteAnswer): unknown {
   );
 }
 
-function judgeDeprecation(frame: Frame, deprecation: NonNullable<Route['deprecation']>, reply: FastifyReply): void {
+/** What runs is counted where it runs; a use that is refused here is counted all the same: who still comes must be told. */
+function judgeDeprecation(frame: Frame, { deprecation }: Route, request: FastifyRequest, reply: FastifyReply): void {
+  if (deprecation === undefined) return;
   writeDeprecation(reply, deprecation);
-  if (frame.services.now() >= deprecation.sunset) throw new DomainError('VERSION_RETIRED');
+  const { services, admissions } = frame;
+  if (services.now() < deprecation.sunset) return;
+  const { caller, operation } = admissions.get(request) ?? {};
+  if (caller?.kind === 'integration' && operation !== undefined) {
+    services.noteUse({ integrationId: caller.integrationId, tokenId: caller.tokenId, operation });
+  }
+  throw new DomainError('VERSION_RETIRED');
 }
 
 function refuse(frame: Frame, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -8,6 +8,7 @@ import { isAllowed, type Scope } from '@bridgework/schema';
 import Fastify from 'fastify';
 import { buildASTSchema, execute as graphqlExecute, parse } from 'graphql';
 import type { SeenRequest } from '../../../gateway/src/control/seen-requests.ts';
+import type { Use } from '../../../gateway/src/control/spool.ts';
 import type { GatewayServices, Refusal } from '../../../gateway/src/index.ts';
 import { buildOpenApi } from '../../../gateway/src/rest/openapi.ts';
 import { registerRest } from '../../../gateway/src/rest/register-routes.ts';
@@ -22,6 +23,8 @@ export type Root = Readonly<Record<string, unknown>>;
 
 export interface RestServer {
   readonly refusals: Refusal[];
+  /** Uses that ran nothing. */
+  readonly uses: Use[];
   /** What would be listed for those who sent it. */
   readonly requests: SeenRequest[];
   /** Names of the operations that were run. */
@@ -74,11 +77,13 @@ const documents = readRegisteredDocuments();
 export async function startRest(root: Root, routes?: readonly Route[]): Promise<RestServer> {
   const refusals: Refusal[] = [];
   const requests: SeenRequest[] = [];
+  const uses: Use[] = [];
   const operations: string[] = [];
   const services = {
     ...createServices(root, operations),
     reportRefusal: (refusal: Refusal) => refusals.push(refusal),
     noteRequest: (request: SeenRequest) => requests.push(request),
+    noteUse: (use: Use) => uses.push(use),
   };
   const app = Fastify({
     genReqId: () => newId('req'),
@@ -94,6 +99,7 @@ export async function startRest(root: Root, routes?: readonly Route[]): Promise<
   return {
     refusals,
     requests,
+    uses,
     operations,
     send: (path, options = {}) => send(`http://127.0.0.1:${port}${path}`, options),
     close: () => app.close(),
@@ -116,7 +122,10 @@ const config = readGatewayConfig({
   OIDC_JWKS: '{"keys":[]}',
 });
 
-function createServices(root: Root, operations: string[]): Omit<GatewayServices, 'reportRefusal' | 'noteRequest'> {
+function createServices(
+  root: Root,
+  operations: string[],
+): Omit<GatewayServices, 'reportRefusal' | 'noteRequest' | 'noteUse'> {
   const authorizeOperation: GatewayServices['authorizeOperation'] = (name, { caller }) => {
     const requirement = documents.get(name)?.requirement;
     if (requirement === undefined) throw new Error(`${name} is not registered.`);

@@ -5,6 +5,8 @@
  * @see docs/rules.md#card-numbers
  */
 export function holdsCardNumber(text: string, kind: 'free text' | 'identifier'): boolean {
+  // Of random UUIDs one in some thousands has, without its dashes, a run of digits that could be a card's.
+  if (kind === 'identifier' && UUID.test(text)) return false;
   return digitRuns(text).some(
     (digits) =>
       digits.length >= 13 &&
@@ -14,6 +16,9 @@ export function holdsCardNumber(text: string, kind: 'free text' | 'identifier'):
       (kind === 'free text' || hasIssuerShape(digits)),
   );
 }
+
+/** In its usual form, with a letter: digits alone in groups of this length are nobody's UUID. */
+const UUID = /^(?=.*[a-f])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 function digitRuns(text: string): string[] {
   const ascii = text.normalize('NFKC').replace(/\p{Nd}/gu, (digit) => String(digitValue(digit)));
