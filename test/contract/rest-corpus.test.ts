@@ -10,7 +10,7 @@ import { createPlayer } from './rest-corpus/play.ts';
  * What partners of v1 are answered, frozen: each request of test/contract/frozen/rest-v1.json, sent to the whole product over
  * a clinic that is written down, is answered by the same bytes but for the members and headers that the file names.
  *
- * `npm run corpus:rest` records the requests that have no answer yet. One that is answered is never recorded over, unless it is
+ * `npm run corpus:rest -w test` records the requests that have no answer yet. One that is answered is never recorded over, unless it is
  * named: CORPUS_AGAIN="name, name".
  */
 const RECORD = process.env.CORPUS_RECORD === '1';
@@ -72,7 +72,7 @@ function record(): void {
 }
 
 test.skipIf(RECORD).each(corpus.exchanges)('$name', ({ name, answer }) => {
-  expect(answer, 'not recorded: npm run corpus:rest').toBeDefined();
+  expect(answer, 'not recorded: npm run corpus:rest -w test').toBeDefined();
   expect(played.get(name)).toEqual(answer);
 });
 
