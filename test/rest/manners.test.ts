@@ -64,6 +64,15 @@ test('shows a problem type as a page to a browser and as JSON to a program', asy
   expect([gone.status, gone.headers.get('content-type')]).toEqual([404, 'application/problem+json; charset=utf-8']);
 });
 
+test('shows examples that somebody could have sent, and leads to every part of itself', async () => {
+  const { text } = await rest.send('/api/v1/docs', { as: null, headers: { accept: BROWSER } });
+  expect(text.match(/(?:&quot;|")text(?:&quot;|")|=text\b|-9007199254740991/g)).toBeNull();
+  const ids = new Set([...text.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
+  const targets = [...text.matchAll(/href="#([^"]+)"/g)].map(([, target]) => target);
+  expect(targets.filter((target) => !ids.has(target))).toEqual([]);
+  expect(targets).toContain('production');
+});
+
 test('the page refuses to be anything but HTML', async () => {
   const { status } = await rest.send('/api/v1/docs', { as: null, headers: { accept: 'application/json' } });
   expect(status).toBe(406);

@@ -1,3 +1,4 @@
+import { EXAMPLE_VALUES, OPEN_CODES, USUAL_CODES, USUALLY_NULL } from './example-values.ts';
 import {
   type OpenApi,
   type OperationDoc,
@@ -10,70 +11,59 @@ import {
 
 /** A value that the schema takes. */
 export function exampleOf(openapi: OpenApi, given: Schema, name = ''): unknown {
-  const { schema } = withoutNull(resolve(openapi, given));
+  const { schema, nullable } = withoutNull(resolve(openapi, given));
+  if (nullable && USUALLY_NULL.has(name)) return null;
   if (schema.const !== undefined) return schema.const;
   const [example] = schema.examples ?? [];
   if (example !== undefined) return example;
-  if (schema.enum !== undefined) return schema.enum[0];
+  if (schema.enum !== undefined) return exampleOfList(schema.enum, name);
   if (schema.properties !== undefined) {
     return Object.fromEntries(
       Object.entries(schema.properties).map(([key, part]) => [key, exampleOf(openapi, part, key)]),
     );
   }
-  if (schema.items !== undefined) return [exampleOf(openapi, schema.items, name)];
+  if (schema.items !== undefined) return name === 'errors' ? [] : [exampleOf(openapi, schema.items, name)];
   switch (schema.type) {
     case 'integer':
     case 'number':
-      return BY_NAME[name] ?? schema.minimum ?? 1;
+      return (
+        EXAMPLE_VALUES[name] ?? (Number.isSafeInteger((schema.minimum ?? 0) - 1) ? schema.minimum : undefined) ?? 1
+      );
     case 'boolean':
       return false;
     case 'null':
       return null;
+    case 'object':
+      return name === 'metadata' ? { ref: 'A-1042' } : {};
     default:
       return exampleText(schema, name);
   }
 }
 
+const exampleOfList = (values: readonly unknown[], name: string): unknown =>
+  values.find((one) => one === EXAMPLE_VALUES[name]) ?? values.find((one) => USUAL_CODES.has(one)) ?? values[0];
+
 function exampleText({ format, pattern }: Schema, name: string): string {
-  const known = BY_NAME[name];
+  const known = EXAMPLE_VALUES[name];
   if (typeof known === 'string') return known;
-  if (format === 'date-time') return '2026-03-01T08:30:00.000Z';
+  if (format === 'date-time') return name === 'ends_at' ? '2026-03-01T09:00:00.000Z' : '2026-03-01T08:30:00.000Z';
   if (format === 'date') return '2026-03-01';
   if (format === 'uri') return 'https://partner.example/bridgework';
-  return pattern === '^[0-9]{4}$' ? '4242' : 'text';
+  return pattern === '^[0-9]{4}$' ? '4242' : (OPEN_CODES[name] ?? 'text');
 }
-
-/** Values that say more than their type does. */
-const BY_NAME: Readonly<Record<string, string | number>> = {
-  amount_minor: 10_000,
-  balance_minor: 0,
-  last4: '4242',
-  scheme: 'MADA',
-  terminal_id: 'DESK-1',
-  terminal_txn_id: '000123',
-  approval_code: '93A1C7',
-  display_name: 'سارة ا.',
-  phone_masked: '•••••••45',
-  name: 'Front desk',
-  sku: 'GLV-M',
-  on_hand: 3,
-  reorder_point: 10,
-  slug: 'not-found',
-  minutes: 30,
-  limit: 25,
-};
 
 /** What the operation is called with: path, and the query of an example. */
 export function exampleTarget(path: string, operation: OperationDoc): string {
   const of = (place: Parameter['in']) => (operation.parameters ?? []).filter((parameter) => parameter.in === place);
   const filled = of('path').reduce(
-    (text, { name, schema }) => text.replace(`{${name}}`, String(schema.examples?.[0] ?? BY_NAME[name] ?? name)),
+    (text, { name, schema }) => text.replace(`{${name}}`, String(schema.examples?.[0] ?? EXAMPLE_VALUES[name] ?? name)),
     path,
   );
   const query = of('query')
     .filter(({ name, required }) => required || name === 'updated_since' || name === 'limit')
     .map(
-      ({ name, schema }) => `${name}=${encodeURIComponent(String(schema.examples?.[0] ?? exampleText(schema, name)))}`,
+      ({ name, schema }) =>
+        `${name}=${encodeURIComponent(String(schema.examples?.[0] ?? schema.enum?.[0] ?? exampleText(schema, name)))}`,
     )
     .map((pair) => pair.replace('limit=text', 'limit=25'));
   return query.length === 0 ? filled : `${filled}?${query.join('&')}`;

@@ -9,7 +9,8 @@ ${requests()}
 ${paging()}
 ${idempotency()}
 ${limits()}
-${versions()}`;
+${versions()}
+${production()}`;
 
 const start = ({ baseUrl, environment }: { readonly baseUrl: string; readonly environment: string }): Html =>
   html`<h2 class="part" id="start">First call</h2>
@@ -111,3 +112,18 @@ const versions = (): Html => html`<h2 class="part" id="versions">Versions</h2>
 one, which goes on for twelve months at least. Operations on their way out say so in <code>Deprecation</code>, <code>Sunset</code> and
 <code>Link</code>, and answer 410 after their sunset. <a href="/api/v1/versions">/api/v1/versions</a> tells the same to programs;
 <a href="/api/v2/openapi.json">v2</a> has a first resource, <code>/api/v2/appointments</code>.</p>`;
+
+/** What docs/partner-guide.md walks through, with a command for each step. */
+const production = (): Html => html`<h2 class="part" id="production">From the sandbox to production</h2>
+<p>The partner guide (<code>docs/partner-guide.md</code>, which comes with the sandbox) walks from the first call to production in one sitting, a
+command for each step. Before you ask the clinic for a <code>dci_live_…</code> token, your program:</p>
+<ul>
+<li>takes address, token and webhook secret from its environment, and goes on when one is replaced: a rotated token overlaps for up to seven days;</li>
+<li>repeats a write under the same <code>Idempotency-Key</code> until there is an answer, and waits as long as <code>Retry-After</code> says;</li>
+<li>keeps the <code>event_id</code>s it has worked on, and verifies before it believes;</li>
+<li>logs <code>Request-Id</code> and never a patient; <a href="#op-requests">/api/v1/requests</a> tells what became of each;</li>
+<li>asks for the scopes it needs and no more: one that writes or identifies patients is approved on its own, with a reason and an end.</li>
+</ul>
+<p>A manager registers the integration and another one approves it. In production address and token are others and everything else is the same:
+<a href="#op-me">/api/v1/me</a> says <code>production</code>, endpoints are created anew and approved by a manager, sandbox events are refused.
+Every few months the clinic reviews the integration: <code>review_due_on</code> in <code>/me</code>.</p>`;

@@ -65,6 +65,11 @@ export const schemaOf = ({ content }: Content, media = 'application/json'): Sche
 
 /** A schema that may be null, without its null. */
 export function withoutNull(schema: Schema): { schema: Schema; nullable: boolean } {
+  const { type } = schema;
+  if (Array.isArray(type)) {
+    const [only] = type.filter((one) => one !== 'null');
+    return { schema: { ...schema, type: only ?? 'null' }, nullable: type.includes('null') };
+  }
   const alternatives = schema.anyOf ?? [];
   const rest = alternatives.filter(({ type }) => type !== 'null');
   const [only] = rest;

@@ -96,7 +96,9 @@ function refusals({ responses }: OperationDoc): Html {
 
 function examples(openapi: OpenApi, method: string, path: string, operation: OperationDoc): Html {
   const call = { method, target: exampleTarget(path, operation), operation };
-  const success = Object.entries(operation.responses).find(([status]) => status.startsWith('2'));
+  const successes = Object.entries(operation.responses).filter(([status]) => status.startsWith('2'));
+  // What a first call gets: 201 rather than the 200 of a repetition.
+  const success = successes.find(([status]) => status === '201') ?? successes[0];
   const schema = success && schemaOf(success[1]);
   return html`${tabs(operation.operationId, curlExample(openapi, call), javascriptExample(openapi, call))}
 ${schema === undefined || success === undefined ? NOTHING : html`<h4>${success[0]}</h4>${code(JSON.stringify(exampleOf(openapi, schema), undefined, 2), 'JSON')}`}`;

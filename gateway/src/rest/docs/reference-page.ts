@@ -49,6 +49,7 @@ ${webhookGuide()}
 ${problemTable()}
 <h2 class="part" id="reference">Reference</h2>
 <p>The same as <a href="/api/v1/openapi.json">OpenAPI 3.1</a>, from which this page is made.</p>
+<p>${tags.map(({ name }) => html`<a href="#tag-${name.toLowerCase()}">${name}</a> `)}</p>
 ${tags.map(
   ({ name, description = '', operations }) => html`<h2 class="part" id="tag-${name.toLowerCase()}">${name}</h2>
 <p>${prose(description)}</p>
@@ -67,6 +68,7 @@ const GUIDE = [
   ['idempotency', 'Idempotency'],
   ['limits', 'Limits and retries'],
   ['versions', 'Versions'],
+  ['production', 'To production'],
   ['webhooks', 'Webhooks'],
   ['errors', 'Errors'],
   ['reference', 'Reference'],

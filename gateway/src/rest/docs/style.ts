@@ -13,6 +13,7 @@ a { color: var(--accent); }
 a:focus-visible, pre:focus-visible, summary:focus-visible, label:focus-within { outline: 2px solid var(--accent); outline-offset: 2px; }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .86em; }
 :not(pre) > code { background: var(--tint); border: 1px solid var(--line); border-radius: 4px; padding: .05em .35em; overflow-wrap: anywhere; }
+@media (min-width: 52rem) { td:first-child > code { white-space: nowrap; } }
 .shell { display: grid; grid-template-columns: 17rem minmax(0, 1fr); max-width: 90rem; margin: 0 auto; }
 nav { position: sticky; top: 0; align-self: start; max-height: 100vh; overflow-y: auto; padding: 1.5rem 1rem 2rem 1.5rem;
   border-right: 1px solid var(--line); font-size: .9rem; }
@@ -67,6 +68,7 @@ summary { cursor: pointer; color: var(--accent); font-size: .92rem; margin-top: 
 @media (max-width: 75rem) { .columns { grid-template-columns: minmax(0, 1fr); gap: .5rem; } }
 @media (max-width: 52rem) { .shell { grid-template-columns: minmax(0, 1fr); }
   nav { position: static; max-height: none; border-right: 0; border-bottom: 1px solid var(--line); padding: 1rem 1.2rem; }
-  nav .wide { display: none; } main { padding: 1.2rem 1.2rem 4rem; } h1 { font-size: 1.6rem; } }
+  thead { display: none; } tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  td { display: block; border: 0; padding: .15rem 0; } nav .wide { display: none; } main { padding: 1.2rem 1.2rem 4rem; } h1 { font-size: 1.6rem; } }
 @media print { nav { display: none; } .shell { display: block; } .code { white-space: pre-wrap; } }
 `;

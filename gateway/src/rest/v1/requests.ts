@@ -17,7 +17,7 @@ export const RequestV1 = z
     problem: z
       .string()
       .nullable()
-      .meta({ description: 'Slug of the problem it was answered with; open.', examples: ['validation-failed'] }),
+      .meta({ description: 'Slug of the problem it was answered with; open.', examples: ['not-found'] }),
     received_at: instant,
     duration_ms: z.int(),
   })
