@@ -22,6 +22,8 @@ export interface SplitClinic extends Pick<Clinic, 'huda' | 'omar' | 'partner'> {
   readonly owner: Sql;
   /** One for each gateway. */
   readonly requests: readonly Clinic['fetch'][];
+  /** What a gateway shows under this name; NaN when it does not. */
+  shows(index: number, metric: string): Promise<number>;
   /** Stops the process that serves the integration subgraph, and starts it again. */
   stopRegistry(): Promise<void>;
   startRegistry(): Promise<void>;
@@ -34,8 +36,17 @@ const MAINS = {
   gateway: fileURLToPath(new URL('../../gateway/src/main.ts', import.meta.url)),
 };
 
-/** Three gateways, one host for the clinic's own subgraphs, one for the registry. */
-export async function startSplitClinic({ redisUrl }: { readonly redisUrl?: string }): Promise<SplitClinic> {
+export interface SplitClinicOptions {
+  readonly redisUrl?: string;
+  /** Three unless told. */
+  readonly gateways?: number;
+  /** Of each gateway, beside those it needs. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** Gateways, one host for the clinic's own subgraphs, one for the registry. */
+export async function startSplitClinic(options: SplitClinicOptions): Promise<SplitClinic> {
+  const { redisUrl, gateways: count = 3, settings = {} } = options;
   const dataDir = await mkdtemp(join(tmpdir(), 'bw-split-'));
   const [database, secrets] = await Promise.all([createFilledDatabase(), makeSecrets()]);
   const issuer = await createDevelopmentIssuer(secrets.issuerKey);
@@ -58,12 +69,14 @@ export async function startSplitClinic({ redisUrl }: { readonly redisUrl?: strin
       SECRETS_KEY: secrets.secretsKey,
       TOKEN_PEPPER: secrets.tokenPepper,
     });
-  const ports = [await freePort(), await freePort(), await freePort()];
+  const ports = await freePorts(count);
+  const metricsPorts = await freePorts(count);
   const startGateway = async (index: number) => {
     const folder = join(dataDir, `gateway-${index}`);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     return start(MAINS.gateway, {
-      ...{ ...shared, ...addresses, PORT: String(ports[index]), DATA_DIR: folder },
+      ...{ ...shared, ...addresses, PORT: String(ports[index]), DATA_DIR: folder, ...settings },
+      METRICS_PORT: String(metricsPorts[index]),
       CALLER_SIGNING_KEY: secrets.callerSigningKey,
       REGISTRY_PUBLIC_KEY: secrets.registryPublicKey,
       TOKEN_PEPPER: secrets.tokenPepper,
@@ -86,6 +99,10 @@ export async function startSplitClinic({ redisUrl }: { readonly redisUrl?: strin
     omar,
     owner,
     requests,
+    async shows(index, metric) {
+      const response = await fetch(`http://127.0.0.1:${metricsPorts[index]}/metrics`);
+      return Number(new RegExp(`^${metric}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(await response.text())?.[1]);
+    },
     partner: (wanted) => registerPartner(front, { huda, omar }, wanted),
     stopRegistry: () => stop(registry),
     async startRegistry() {
@@ -103,6 +120,12 @@ export async function startSplitClinic({ redisUrl }: { readonly redisUrl?: strin
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const ports: number[] = [];
+  while (ports.length < count) ports.push(await freePort());
+  return ports;
 }
 
 /** Resolves when the process says that it serves. */

@@ -26,7 +26,7 @@ export function problemTable(): Html {
   return html`<h2 class="part" id="errors">Errors</h2>
 <p>A refusal is <code>application/problem+json</code> (<a href="https://www.rfc-editor.org/rfc/rfc9457">RFC 9457</a>). Decide by
 <code>type</code>, which never changes its meaning; show <code>title</code> to a person; log <code>request_id</code>.
-<code>errors[]</code> names each place in the body or the query by a JSON Pointer. Nothing you sent is repeated.</p>
+<code>errors[]</code> names each place in the body or the query by a JSON Pointer. No value that you sent is repeated.</p>
 ${code(JSON.stringify({ ...EXAMPLE, title: ERRORS.AMOUNT_EXCEEDS_BALANCE.title }, undefined, 2), 'JSON')}
 <p>The order is fixed: who you are (401), what you may (403), media types (406, 415), size and form (413, 400), then the clinic's
 rules (404, 409, 422). What belongs to somebody else answers exactly as what does not exist: 404.</p>
