@@ -131,4 +131,7 @@ test('row 23: killed after the commit and before the answer, the retry gets the 
   const events = await clinic.owner`
     select 1 from outbox.events where type = 'payment.received' and entity_id = ${payment?.id ?? ''}`;
   expect(events).toHaveLength(1);
+  const audited = await clinic.owner<{ result: string }[]>`select result from audit.entries
+    where action = 'payment.confirm' and integration_id = ${terminal.integrationId} order by key`;
+  expect(audited.map(({ result }) => result)).toEqual(['OK', 'REPLAY', 'REPLAY']);
 });
