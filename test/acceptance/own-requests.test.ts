@@ -105,3 +105,21 @@ test('a person of the clinic has no requests of an integration', async () => {
   const answer = await clinic.fetch('/api/v1/requests', { headers: { authorization: `Bearer ${clinic.huda.jwt}` } });
   expect([answer.status, answer.body.type]).toEqual([403, '/api/v1/problems/forbidden']);
 });
+
+test('each use of an operation is counted under its name, by token, also of the second version', async () => {
+  const counts = async () => {
+    const rows = await clinic.owner<{ operation: string; count: number }[]>`
+      select operation, use_count::integer as count from integration.token_uses use
+      join integration.tokens token on token.key = use.token_key where token.id = ${stranger.tokenId}`;
+    return new Map(rows.map(({ operation, count }) => [operation, count]));
+  };
+  const before = await counts();
+  const headers = { authorization: `Bearer ${stranger.token}` };
+  for (let time = 0; time < 3; time += 1) await stranger.rest('GET', '/appointments?limit=1');
+  for (let time = 0; time < 2; time += 1) await clinic.fetch('/api/v2/appointments?limit=1', { headers });
+  await eventually(async () => {
+    const after = await counts();
+    const added = (operation: string) => (after.get(operation) ?? 0) - (before.get(operation) ?? 0);
+    return added('AppointmentsV1') === 3 && added('AppointmentsV2') === 2;
+  });
+});

@@ -174,7 +174,9 @@ describe('a partner', () => {
 });
 
 async function importAppointment(integrationId: string): Promise<void> {
-  const startsAt = new Date(Date.now() + 3 * 86_400_000);
+  const startsAt = new Date(Date.now() + 2 * 86_400_000);
+  // At night, when nobody is booked.
+  startsAt.setUTCHours(23, 30, 0, 0);
   const inserted = await clinic.owner`
     insert into appointment.appointments
       (patient_id, provider_id, chair_id, starts_at, ends_at, source, imported_by_integration_id, external_id)
