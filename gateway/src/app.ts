@@ -27,6 +27,8 @@ export function buildApp(
     trustProxy: config.TRUSTED_PROXIES.length > 0 ? [...config.TRUSTED_PROXIES] : false,
     requestTimeout: RECEIVE_TIMEOUT_MS,
     routerOptions: { maxParamLength: 200 },
+    // Node would refuse it with an empty answer; it is refused below, in our words.
+    http: { requireHostHeader: false },
     clientErrorHandler: (error, socket) => refuseConnection(error, socket, baseUrl),
     frameworkErrors: (_error, request, reply) => {
       writeHeaders(reply, config);
@@ -34,7 +36,14 @@ export function buildApp(
       answer(request, reply, new DomainError('NOT_FOUND'), baseUrl);
     },
   });
-  app.addHook('onRequest', async (_request, reply) => writeHeaders(reply, config));
+  app.addHook('onRequest', async (request, reply) => {
+    writeHeaders(reply, config);
+    if (request.raw.httpVersion !== '1.1' || request.headers.host !== undefined) return;
+    writeVersionHeaders(reply);
+    throw new DomainError('MALFORMED_JSON', { detail: 'This is no HTTP request: it names no host.' });
+  });
+  // What is expected of us beyond 100-continue may be ignored (RFC 9110, 10.1.1); Node would answer 417 without a word.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   app.addHook('onResponse', async (request, reply) => {
     const { url: route = 'unknown' } = request.routeOptions;
     const { method } = request;

@@ -167,3 +167,35 @@ test.each([
   expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*content-type: application/problem\\+json`));
   expect(JSON.parse(body)).toMatchObject({ status, request_id: /request-id: (\S+)/.exec(head)?.[1] });
 });
+
+test.each([
+  ['a path of raw bytes', 'GET /api/v1/appointments/\xff\xfe HTTP/1.1\r\nhost: x'],
+  ['a header of raw bytes', 'GET /api/v1/me HTTP/1.1\r\nhost: x\r\nidempotency-key: \xff\xc0'],
+  ['a method nobody knows', 'BREW /api/v1/me HTTP/1.1\r\nhost: x'],
+  ['a method of another protocol', 'PROPFIND /api/v1/me HTTP/1.1\r\nhost: x'],
+  ['TRACE', 'TRACE /api/v1/me HTTP/1.1\r\nhost: x'],
+  ['no host', 'GET /api/v1/me HTTP/1.1'],
+  ['an address instead of a path', 'GET http://elsewhere.example/api/v1/me HTTP/1.1\r\nhost: x'],
+  ['a star instead of a path', 'OPTIONS * HTTP/1.1\r\nhost: x'],
+  ['two lengths', 'POST /api/v1/payment-confirmations HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2'],
+  [
+    'a length and chunks',
+    'POST /api/v1/payment-confirmations HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked',
+  ],
+  [
+    'chunks that are none',
+    'POST /api/v1/payment-confirmations HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz',
+  ],
+  ['an expectation nobody meets', 'POST /api/v1/me HTTP/1.1\r\nhost: x\r\nexpect: wonders\r\ncontent-length: 0'],
+  ['the wish for another protocol', 'GET /api/v1/me HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket'],
+])('%s is refused as a problem, and nothing breaks', async (_name, head) => {
+  const { hostname, port } = new URL(clinic.origin);
+  const socket = connect(Number(port), hostname);
+  socket.write(Buffer.from(`${head}\r\nconnection: close\r\n\r\n`, 'latin1'));
+  let text = '';
+  for await (const chunk of socket) text += String(chunk);
+  const [start = '', body = ''] = text.split('\r\n\r\n');
+  expect(start).toMatch(/^HTTP\/1\.1 4\d\d /);
+  expect(start.toLowerCase()).toContain('content-type: application/problem+json');
+  expect(body).toContain('/api/v1/problems/');
+});
