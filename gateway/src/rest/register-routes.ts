@@ -1,9 +1,9 @@
 import { actorOf } from '@bridgework/kernel/context';
-import { DomainError, type ErrorCode } from '@bridgework/kernel/errors';
-import type { SignedCaller } from '@bridgework/kernel/signed-caller';
+import { DomainError } from '@bridgework/kernel/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestScope } from '../graph/execute.ts';
 import type { GatewayServices } from '../services.ts';
+import { type Admission, noteRequest, reportRefusedWrite } from './admission.ts';
 import { IDEMPOTENCY_HEADER } from './idempotency.ts';
 import {
   prefersHtml,
@@ -27,19 +27,6 @@ import { routes as productRoutes } from './routes.ts';
 import { answerUnknown, fromFramework } from './unknown-requests.ts';
 import { inV1Names } from './v1-names.ts';
 import { belongsTo, prefixOf, VERSIONS } from './versions.ts';
-
-/** What the frame has learned of a request on its way to the answer. */
-interface Admission {
-  readonly route: Route;
-  /** Known before the quota is asked. */
-  caller?: SignedCaller;
-  scope?: RequestScope;
-  problem?: ErrorCode;
-  /** The registered operation that this caller's request runs. */
-  operation?: string;
-  /** From here on the subgraph writes the audit rows. */
-  operationRuns: boolean;
-}
 
 interface Frame {
   readonly services: GatewayServices;
@@ -78,6 +65,7 @@ async function mountVersion(
   frame: Frame,
   { prefix, version, routes }: { prefix: string; version: string; routes: readonly Route[] },
 ): Promise<void> {
+  const { services, admissions } = frame;
   await app.register(
     (rest, _options, done) => {
       rest.removeAllContentTypeParsers();
@@ -90,7 +78,9 @@ async function mountVersion(
         // Before its body is read: what is wrong with that is nothing beside there being no such operation.
         if (request.is404 || hasEmptyStep(request)) return refuseUnknown(request, reply);
       });
-      rest.addHook('onResponse', async (request, reply) => noteRequest(frame, request, reply));
+      rest.addHook('onResponse', async (request, reply) =>
+        noteRequest(services, admissions.get(request), request, reply),
+      );
       rest.setErrorHandler((error, request, reply) => refuse(frame, error, request, reply));
       rest.setNotFoundHandler(refuseUnknown);
       for (const route of routes) mount(rest, frame, prefix, route);
@@ -233,42 +223,4 @@ function refuse(frame: Frame, thrown: unknown, request: FastifyRequest, reply: F
     reportRefusedWrite(services, admission, request.id, refusal);
   }
   return writeProblem(reply, refusal, frame.baseUrl);
-}
-
-/** For the integration's own list; what comes without a token that we know is nobody's. */
-function noteRequest({ services, admissions }: Frame, request: FastifyRequest, reply: FastifyReply): void {
-  const admission = admissions.get(request);
-  if (admission?.caller?.kind !== 'integration') return;
-  const durationMs = Math.round(reply.elapsedTime);
-  services.noteRequest({
-    requestId: request.id,
-    tokenId: admission.caller.tokenId,
-    method: request.method,
-    route: admission.route.path,
-    status: reply.statusCode,
-    problem: admission.problem ?? null,
-    receivedAt: new Date(services.now().getTime() - durationMs),
-    durationMs,
-  });
-}
-
-/** Every external write is audited, also one that never reached its subgraph; wrong identities were reported already. */
-function reportRefusedWrite(services: GatewayServices, admission: Admission, requestId: string, refusal: DomainError) {
-  const { route, scope, operationRuns } = admission;
-  const reportedAlready = refusal.code === 'INSUFFICIENT_SCOPE' || refusal.code === 'FORBIDDEN';
-  if (route.action === undefined || scope === undefined || operationRuns || reportedAlready) return;
-  const places = (refusal.details.errors ?? []).map(({ pointer, code }) => {
-    // A key that no contract knows may be anything; who sent it is told of it, and nobody else.
-    const place = code === 'unknown-field' ? pointer.replace(/\/[^/]*$/, '') : pointer;
-    return `${code} at ${place || 'the root'}`;
-  });
-  services.reportRefusal({
-    requestId,
-    caller: scope.caller,
-    action: route.action,
-    entity: 'route',
-    entityId: `${route.method} ${route.path}`,
-    code: refusal.code,
-    message: [refusal.code, ...places].join(', '),
-  });
 }
