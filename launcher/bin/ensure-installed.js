@@ -6,13 +6,14 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const stampFile = join(root, 'node_modules', '.bridgework-installed');
 const lockFolder = join(root, '.install-lock');
+const patchFolder = join(root, 'launcher', 'patches');
 const MINIMUM = [20, 19];
 const CALM = ['--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--no-progress'];
 
@@ -23,13 +24,21 @@ const readText = (path) => {
     return undefined;
   }
 };
+/** What we mend in packages until they do; docs/decisions says why. */
+const patches = () => {
+  try {
+    return readdirSync(patchFolder).sort();
+  } catch {
+    return [];
+  }
+};
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const say = (sentence) => process.stderr.write(`${sentence}\n`);
-const wantedStamp = () =>
-  createHash('sha256')
-    .update(readFileSync(join(root, 'package-lock.json')))
-    .update(`\n${process.versions.node.split('.')[0]} ${process.platform} ${process.arch}`)
-    .digest('hex');
+const wantedStamp = () => {
+  const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
+  for (const name of patches()) hash.update(name).update(readFileSync(join(patchFolder, name)));
+  return hash.update(`\n${process.versions.node.split('.')[0]} ${process.platform} ${process.arch}`).digest('hex');
+};
 const isInstalled = () => readText(stampFile) === wantedStamp();
 
 function isAlive(pid) {
@@ -78,11 +87,15 @@ function ageMsOf(folder) {
   }
 }
 
-/** Runs npm quietly; its words are shown only when it failed. */
 function npm(parameters) {
   const script = process.env.npm_execpath;
-  const viaNode = script !== undefined && /npm-cli\.c?js$/.test(script);
-  const [command, before] = viaNode ? [process.execPath, [script]] : ['npm', []];
+  return script !== undefined && /npm-cli\.c?js$/.test(script)
+    ? run(process.execPath, [script, ...parameters])
+    : run('npm', parameters, process.platform === 'win32');
+}
+
+/** Runs a command quietly; its words are shown only when it failed. */
+function run(command, parameters, shell = false) {
   // A command that npm started passes its own options on; a workspace's would install that workspace alone.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(
@@ -90,16 +103,11 @@ function npm(parameters) {
     ),
   );
   return new Promise((resolve) => {
-    const child = spawn(command, [...before, ...parameters], {
-      cwd: root,
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      shell: !viaNode && process.platform === 'win32',
-    });
+    const child = spawn(command, parameters, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], shell });
     let words = '';
     child.stdout.on('data', (chunk) => (words += chunk));
     child.stderr.on('data', (chunk) => (words += chunk));
-    child.once('error', (error) => resolve({ ok: false, words: `npm could not be started: ${error.message}` }));
+    child.once('error', (error) => resolve({ ok: false, words: `${command} could not be started: ${error.message}` }));
     child.once('close', (code) => resolve({ ok: code === 0, words }));
   });
 }
@@ -120,11 +128,20 @@ async function install() {
         throw new Error('The dependencies could not be installed. Is the package registry reachable (npm ping)?');
       }
     }
+    if (patches().length > 0) await applyPatches();
     writeFileSync(stampFile, wantedStamp());
     say(`Installed in ${seconds()} s.`);
   } finally {
     clearInterval(ticker);
   }
+}
+
+async function applyPatches() {
+  const tool = join(root, 'node_modules', 'patch-package', 'index.js');
+  const patched = await run(process.execPath, [tool, '--patch-dir', 'launcher/patches', '--error-on-fail']);
+  if (patched.ok) return;
+  say(indent(patched.words));
+  throw new Error('The patches in launcher/patches do not fit the packages that package-lock.json names.');
 }
 
 const indent = (words) =>

@@ -62,24 +62,25 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const allow = receivers.map(({ origin }) => origin);
   const start = () => forkWorkers(clinic, { allow, redisUrl: redis.url });
   const workers = await Promise.all(Array.from({ length: WORKERS }, start));
-  const expected = Math.ceil(options.deliveries / receivers.length) * receivers.length;
   const faults: Record<string, number> = {};
   let interrupted = 0;
+  const producer = startProducer(clinic, { receivers, atLeast: options.deliveries });
+  let expected = 0;
   try {
-    const emitting = emitAll(clinic, expected / receivers.length, () => arrivedAt(receivers) / receivers.length);
     const names = Object.keys(FAULTS);
     for (let count = 0; count < options.faults; count += 1) {
       const name = names[count % names.length] ?? '';
-      const progress = ((count + 1) / (options.faults + 1)) * expected;
+      const progress = ((count + 1) / (options.faults + 1)) * options.deliveries;
       while (arrivedAt(receivers) < progress) await wait(20);
       const cuts = await FAULTS[name]?.({ ...options, workers, receivers, start });
       interrupted += (cuts ?? 0) * MAX_IN_FLIGHT * receivers.length;
       faults[name] = (faults[name] ?? 0) + 1;
-      say(`${Math.round((performance.now() - startedAt) / 1000)} s: ${name}; ${arrivedAt(receivers)} of ${expected}`);
+      say(`${Math.round((performance.now() - startedAt) / 1000)} s: ${name}; ${arrivedAt(receivers)} arrived`);
     }
-    await emitting;
+    expected = (await producer.finish()) * receivers.length;
     await untilDelivered(clinic, expected);
   } finally {
+    await producer.finish();
     await Promise.all(workers.map(killNow));
     await Promise.all(receivers.map((one) => one.close()));
   }
@@ -98,25 +99,45 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
 const arrivedAt = (receivers: readonly CountingReceiver[]): number =>
   receivers.reduce((sum, one) => sum + one.distinct(), 0);
 
-/** Never far ahead of the receivers, so that faults meet a queue that is neither empty nor endless. */
-async function emitAll({ sql }: WebhookClinic, total: number, arrived: () => number): Promise<void> {
-  let emitted = 0;
-  while (emitted < total) {
-    if (emitted - arrived() > 2_000) {
-      await wait(20);
-      continue;
+interface Load {
+  readonly receivers: readonly CountingReceiver[];
+  /** Deliveries. */
+  readonly atLeast: number;
+}
+
+/**
+ * Emits events until there are enough and it is told that the last fault is over: each fault meets a queue that is neither
+ * empty nor endless. `finish` answers how many events there are.
+ */
+function startProducer({ sql }: WebhookClinic, { receivers, atLeast }: Load): { finish(): Promise<number> } {
+  const enough = Math.ceil(atLeast / receivers.length);
+  const size = Math.min(EVENTS_AT_ONCE, Math.ceil(enough / 50));
+  let isLastFaultOver = false;
+  async function emit(): Promise<number> {
+    let emitted = 0;
+    while (emitted < enough || !isLastFaultOver) {
+      if (emitted - arrivedAt(receivers) / receivers.length > 10 * size) {
+        await wait(20);
+        continue;
+      }
+      const done = await sql`
+        insert into outbox.events (type, entity_type, entity_id, data)
+        select 'appointment.completed', 'appointment', 'apt_' || ${emitted}::integer + n,
+          jsonb_build_object('id', 'apt_x', 'completed_at', now()) from generate_series(1, ${size}::integer) n`
+        .then(() => true)
+        // The database is restarting under our feet. What was not committed tells nobody; it is emitted again.
+        .catch(() => false);
+      emitted = done ? emitted + size : await countEvents(sql);
     }
-    const size = Math.min(EVENTS_AT_ONCE, total - emitted);
-    const done = await sql`
-      insert into outbox.events (type, entity_type, entity_id, data)
-      select 'appointment.completed', 'appointment', 'apt_' || ${emitted}::integer + n,
-        jsonb_build_object('id', 'apt_x', 'completed_at', now()) from generate_series(1, ${size}::integer) n`
-      .then(() => true)
-      // The database is restarting under our feet. What was not committed tells nobody; it is emitted again.
-      .catch(() => false);
-    if (done) emitted += size;
-    else emitted = await countEvents(sql);
+    return emitted;
   }
+  const emitting = emit();
+  return {
+    finish() {
+      isLastFaultOver = true;
+      return emitting;
+    },
+  };
 }
 
 async function countEvents(sql: WebhookClinic['sql']): Promise<number> {
