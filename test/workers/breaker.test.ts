@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { admits, type Breaker, CLOSED, observe, WINDOW_MS } from '../../workers/src/webhooks/breaker.ts';
+import { admits, type Breaker, CLOSED, observe, WINDOW_MS } from '../../workers/src/outbound/breaker.ts';
 
 const T0 = 1_800_000_000_000;
 const success = (atMs: number) => ({ success: true, unreachable: false, atMs });

@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createEgress } from '../../workers/src/webhooks/egress.ts';
+import { createEgress } from '../../workers/src/outbound/egress.ts';
 import { makeCertificate } from '../support/certificate.ts';
 
 const request = { headers: { 'webhook-id': 'evt_1' }, body: '{}', deadlineMs: 700 };

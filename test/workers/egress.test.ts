@@ -2,8 +2,8 @@ import type { lookup } from 'node:dns';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { isPublicAddress } from '../../workers/src/webhooks/addresses.ts';
-import { createEgress, type Egress, type EgressOptions, refusalOf } from '../../workers/src/webhooks/egress.ts';
+import { isPublicAddress } from '../../workers/src/outbound/addresses.ts';
+import { createEgress, type Egress, type EgressOptions, refusalOf } from '../../workers/src/outbound/egress.ts';
 
 const closing: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {

@@ -1,12 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  DEFAULT_SCHEDULE_SECONDS,
-  MAX_RETRY_AFTER_SECONDS,
-  nextDelaySeconds,
-  readRetryAfter,
-} from '../../workers/src/webhooks/schedule.ts';
-import { isUnreachable, judge, nameOutcome, SEND_FAILURES } from '../../workers/src/webhooks/verdict.ts';
+import { isUnreachable, nameOutcome, SEND_FAILURES } from '../../workers/src/outbound/outcome.ts';
+import { MAX_RETRY_AFTER_SECONDS, nextDelaySeconds, readRetryAfter } from '../../workers/src/outbound/retry.ts';
+import { DEFAULT_SCHEDULE_SECONDS } from '../../workers/src/webhooks/schedule.ts';
+import { judge } from '../../workers/src/webhooks/verdict.ts';
 
 const input = { attemptsMade: 1, scheduleSeconds: DEFAULT_SCHEDULE_SECONDS, random: 0.5 };
 

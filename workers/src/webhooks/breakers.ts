@@ -1,5 +1,5 @@
 import type { BreakerChange, ClaimedEndpoint } from '@bridgework/integration';
-import { admits, type Breaker, CLOSED, type Observation, observe } from './breaker.ts';
+import { admits, type Breaker, CLOSED, type Observation, observe } from '../outbound/breaker.ts';
 
 /**
  * The breakers of this worker's endpoints. Counts live here; what must outlive the worker and bind the others (open,

@@ -9,12 +9,13 @@ import {
 import type { Context } from '@bridgework/kernel/context';
 import { openSecret, type SealingKeys } from '@bridgework/kernel/sealed-secret';
 import type { Environment } from '@bridgework/schema';
+import type { Egress, EgressAnswer } from '../outbound/egress.ts';
+import { isSuccess, isUnreachable, nameOutcome } from '../outbound/outcome.ts';
 import type { Breakers } from './breakers.ts';
-import type { Egress, EgressAnswer } from './egress.ts';
 import { DEFAULT_SCHEDULE_SECONDS } from './schedule.ts';
 import type { Settler } from './settler.ts';
 import { signedHeaders } from './signature.ts';
-import { isSuccess, isUnreachable, judge, nameOutcome } from './verdict.ts';
+import { judge } from './verdict.ts';
 
 /** Sends what is due, one lane per endpoint, so that a slow receiver slows nobody else. */
 export interface Lanes {

@@ -10,10 +10,10 @@ import type { Context } from '@bridgework/kernel/context';
 import { newId } from '@bridgework/kernel/ids';
 import { openSecret, type SealingKeys } from '@bridgework/kernel/sealed-secret';
 import { type Environment, EVENT_API_VERSION } from '@bridgework/schema';
+import type { Egress } from '../outbound/egress.ts';
+import { describeFailure, isSuccess } from '../outbound/outcome.ts';
 import { type Repeating, repeat } from '../schedule.ts';
-import type { Egress } from './egress.ts';
 import { signedHeaders } from './signature.ts';
-import { describeFailure, isSuccess } from './verdict.ts';
 
 const EVERY_MS = 300;
 const MAX_IN_FLIGHT = 64;

@@ -1,5 +1,5 @@
 /**
- * One breaker per endpoint: a receiver that is down is left alone for a while, and its deliveries keep their attempts.
+ * One breaker per endpoint or provider: what is down is left alone for a while, and what waits for it keeps its attempts.
  * Pure: the value goes in and comes out; whoever holds it stores it.
  */
 export interface Breaker {

@@ -3,8 +3,8 @@ import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Environment } from '@bridgework/schema';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { isPublicAddress } from './addresses.ts';
-import { readRetryAfter } from './schedule.ts';
-import type { SendFailure, SendOutcome } from './verdict.ts';
+import type { SendFailure, SendOutcome } from './outcome.ts';
+import { readRetryAfter } from './retry.ts';
 
 /**
  * The only way out of this house to a partner. It reaches public addresses and the exceptions an operator wrote down,
@@ -23,11 +23,13 @@ export interface EgressRequest {
   readonly body: string;
   /** Total deadline of this request, resolving and reading included; 10 s when not given. */
   readonly deadlineMs?: number;
+  /** How much of the answer is kept; 1 KiB when not given, 16 KiB at most. */
+  readonly keepBytes?: number;
 }
 
 export interface EgressAnswer {
   readonly outcome: SendOutcome;
-  /** At most 1 KiB of what came back; null without an answer. Shown to managers only. */
+  /** The beginning of what came back; null without an answer. Shown to managers only. */
   readonly responsePrefix: string | null;
   readonly durationMs: number;
 }
@@ -64,7 +66,7 @@ export function refusalOf(url: URL, options: Pick<EgressOptions, 'environment' |
   if (url.username !== '' || url.password !== '') return 'The URL carries a user name.';
   if (options.allow.includes(originOf(url))) return null;
   if (options.environment === 'production' && url.protocol !== 'https:') return 'The URL is not https.';
-  if (!PORTS[options.environment].has(portOf(url))) return 'The port is not one that webhooks may use.';
+  if (!PORTS[options.environment].has(portOf(url))) return 'The port is not one that requests may use.';
   const host = hostOf(url);
   // undici asks no resolver about an address literal, so it is judged here.
   if (isIP(host) !== 0) return isPublicAddress(host) ? null : 'The address is not public.';
@@ -101,7 +103,7 @@ export function createEgress(options: EgressOptions): Egress {
           body: request.body,
           signal,
         });
-        const prefix = await readPrefix(answer.body);
+        const prefix = await readPrefix(answer.body, request.keepBytes ?? PREFIX_BYTES);
         const asked = readRetryAfter(headerOf(answer.headers['retry-after']), options.now());
         return done(
           { kind: 'answered', status: answer.statusCode, ...(asked === undefined ? {} : { retryAfterSeconds: asked }) },
@@ -149,12 +151,12 @@ const publicLookup =
   };
 
 /** The status has been decided by now: a body that drips, never ends or breaks off changes nothing. */
-async function readPrefix(body: Dispatcher.ResponseData['body']): Promise<string> {
+async function readPrefix(body: Dispatcher.ResponseData['body'], keepBytes: number): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;
   try {
     for await (const part of body as AsyncIterable<Buffer>) {
-      if (bytes < PREFIX_BYTES) parts.push(part.subarray(0, PREFIX_BYTES - bytes));
+      if (bytes < keepBytes) parts.push(part.subarray(0, keepBytes - bytes));
       bytes += part.length;
       if (bytes > MAX_READ_BYTES) break;
     }
@@ -162,7 +164,7 @@ async function readPrefix(body: Dispatcher.ResponseData['body']): Promise<string
     body.destroy();
   }
   // PostgreSQL's text cannot hold U+0000.
-  return Buffer.concat(parts).subarray(0, PREFIX_BYTES).toString('utf8').replaceAll('\0', '\uFFFD');
+  return Buffer.concat(parts).toString('utf8').replaceAll('\0', '\uFFFD');
 }
 
 function classify(error: unknown, signal: AbortSignal): SendFailure {
