@@ -18,6 +18,7 @@ import { parse } from 'graphql';
 import { createAdmitRequest } from './admit-request.ts';
 import { buildApp } from './app.ts';
 import { createAuthenticate } from './authenticate.ts';
+import { registerCallbacks } from './callbacks/routes.ts';
 import { lastGoodFile } from './control/last-good.ts';
 import { followRegistry, type RegistryOptions } from './control/registry.ts';
 import { createRegistryClient } from './control/registry-client.ts';
@@ -112,6 +113,11 @@ export async function buildGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   };
   registerGraphiql(app, config, log);
   registerDocumentRoutes(app, { admit, run, adHoc, spool, log });
+  registerCallbacks(app, {
+    client,
+    publicUrl: config.PUBLIC_URL,
+    reportFailure: (err, requestId) => log.error({ err, requestId }, 'request.failed'),
+  });
   await registerRest(app, services);
   return {
     app,

@@ -91,7 +91,16 @@ const subgraphHostSettings = z.object({
   TOKEN_PEPPER: keyed,
   REDIS_URL: z.url().optional(),
   SINGLE_MANAGER: flag.default(false),
+  /** What message providers sign their callbacks with. */
+  TWILIO_AUTH_TOKEN: z.string().optional(),
+  WHATSAPP_APP_SECRET: z.string().optional(),
+  WHATSAPP_VERIFY_TOKEN: z.string().optional(),
 });
+
+const PROVIDER_SETTINGS = [
+  ['TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN', 'TWILIO_FROM'],
+  ['WHATSAPP_PHONE_NUMBER_ID', 'WHATSAPP_ACCESS_TOKEN'],
+] as const;
 
 const workersSettings = z
   .object({
@@ -109,6 +118,24 @@ const workersSettings = z
     ALERT_MAIL_FROM: z.string().default('bridgework@localhost'),
     /** Who is written to. */
     ALERT_MAIL_TO: list.default([]),
+    /** SMS by Twilio's API; all of the first three, or none. */
+    TWILIO_ACCOUNT_SID: z.string().optional(),
+    TWILIO_AUTH_TOKEN: z.string().optional(),
+    TWILIO_FROM: z.string().optional(),
+    TWILIO_URL: z.url().default('https://api.twilio.com'),
+    /** WhatsApp by Meta's Cloud API; both of the first two, or none. */
+    WHATSAPP_PHONE_NUMBER_ID: z.string().optional(),
+    WHATSAPP_ACCESS_TOKEN: z.string().optional(),
+    WHATSAPP_URL: z.url().default('https://graph.facebook.com/v23.0'),
+    /** The gateway's, for receipts. */
+    PUBLIC_URL: z.url().optional(),
+  })
+  .superRefine((settings, issue) => {
+    for (const group of PROVIDER_SETTINGS) {
+      const missing = group.filter((name) => settings[name] === undefined);
+      if (missing.length === 0 || missing.length === group.length) continue;
+      for (const name of missing) issue.addIssue({ code: 'custom', path: [name], message: 'is missing' });
+    }
   })
   .refine(({ SMTP_URL: server, ALERT_MAIL_TO: to }) => server === undefined || to.length > 0, {
     path: ['SMTP_URL'],
@@ -196,6 +223,14 @@ export interface IntegrationSecrets {
   /** Keyed hash of integration tokens (HMAC-SHA-256). */
   readonly tokenPepper: string;
   readonly singleManager: boolean;
+  readonly messages?: MessageSecrets;
+}
+
+/** What message providers sign their callbacks with; of a provider without any, no callback is taken. */
+export interface MessageSecrets {
+  readonly twilioAuthToken?: string | undefined;
+  readonly whatsAppAppSecret?: string | undefined;
+  readonly whatsAppVerifyToken?: string | undefined;
 }
 
 /** Throws a {@link SettingsError} that names every setting that is missing or wrong. */

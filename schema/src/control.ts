@@ -127,6 +127,24 @@ export const BrokenDocuments = z.object({
 });
 export type BrokenDocuments = z.infer<typeof BrokenDocuments>;
 
+/** `POST /control/message-callback`: what a message provider called back, to be judged by its signature. */
+export const MessageCallback = z.object({
+  provider: text.max(50),
+  url: text,
+  body: text,
+  signature: text,
+});
+export type MessageCallback = z.infer<typeof MessageCallback>;
+/** `known`: there is such a provider. `taken`: its signature is good. */
+export const MessageCallbackTaken = z.object({ taken: z.boolean(), known: z.boolean() });
+export type MessageCallbackTaken = z.infer<typeof MessageCallbackTaken>;
+
+/** `POST /control/message-subscription`: the word by which Meta proves that it was told of our address. */
+export const MessageSubscription = z.object({ token: text });
+export type MessageSubscription = z.infer<typeof MessageSubscription>;
+export const MessageSubscriptionVerified = z.object({ known: z.boolean() });
+export type MessageSubscriptionVerified = z.infer<typeof MessageSubscriptionVerified>;
+
 /** A batch is applied once, whoever sends it again. */
 export const ControlReport = z.object({
   batch_id: z.string(),

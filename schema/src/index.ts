@@ -12,4 +12,5 @@ export * from './control.ts';
 export * from './event-samples.ts';
 export * from './events.ts';
 export * from './jobs.ts';
+export * from './message-providers.ts';
 export * from './scopes.ts';

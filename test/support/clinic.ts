@@ -133,6 +133,9 @@ export interface ClinicOptions {
   readonly log?: Logger;
   /** Settings of the gateway beside those it needs, for example its quota. */
   readonly gateway?: Readonly<Record<string, string>>;
+  /** Settings of the subgraph host and of the workers beside those they need. */
+  readonly host?: Readonly<Record<string, string>>;
+  readonly workers?: Readonly<Record<string, string>>;
   /** A database that has a clinic already, dropped with the rest; by default a new one is filled with the small clinic. */
   readonly database?: TestDatabase;
 }
@@ -164,6 +167,7 @@ export async function startClinic(options: ClinicOptions = {}): Promise<Clinic> 
     REGISTRY_SIGNING_KEY: secrets.registrySigningKey,
     SECRETS_KEY: secrets.secretsKey,
     TOKEN_PEPPER: secrets.tokenPepper,
+    ...options.host,
   };
   const host = buildSubgraphHost(readSubgraphHostConfig(hostSettings), {
     subgraphs: [appointment, billing, inventory, integration],
@@ -209,6 +213,7 @@ export async function startClinic(options: ClinicOptions = {}): Promise<Clinic> 
       SECRETS_KEY: secrets.secretsKey,
       AUDIT_SIGNING_KEY: secrets.auditSigningKey,
       EGRESS_ALLOW: receiver.origin,
+      ...options.workers,
     }),
     { log },
   );

@@ -14,10 +14,11 @@ import { startSealer } from './audit/sealer.ts';
 import { startDailyJobs } from './daily/run-daily.ts';
 import { startImporter } from './imports/importer.ts';
 import { startLaneJobs } from './jobs.ts';
+import { type MessageSettings, startMessages } from './messages/start-messages.ts';
+import { createEgress } from './outbound/egress.ts';
 import { startDispatcher } from './outbox/dispatcher.ts';
 import type { Repeating } from './schedule.ts';
 import { createBreakers } from './webhooks/breakers.ts';
-import { createEgress } from './webhooks/egress.ts';
 import { createLanes } from './webhooks/lane.ts';
 import { watchWebhooks } from './webhooks/metrics.ts';
 import { startRedriver } from './webhooks/redriver.ts';
@@ -35,7 +36,8 @@ export type WorkersSettings = Pick<
   | 'AUDIT_SIGNING_KEY'
   | 'DATA_DIR'
 > &
-  Partial<Pick<WorkersConfig, 'SMTP_URL' | 'ALERT_MAIL_FROM' | 'ALERT_MAIL_TO'>>;
+  Partial<Pick<WorkersConfig, 'SMTP_URL' | 'ALERT_MAIL_FROM' | 'ALERT_MAIL_TO'>> &
+  MessageSettings;
 
 export interface WorkersDependencies {
   readonly log: Logger;
@@ -43,6 +45,10 @@ export interface WorkersDependencies {
   readonly metrics?: Metrics;
   /** How long alerts are gathered before a mail goes out. */
   readonly mailEveryMs?: number;
+  /** Between two looks for messages to plan and to send. */
+  readonly messagesEveryMs?: number;
+  /** How long a message provider may take to answer; 10 s when not given. */
+  readonly providerDeadlineMs?: number;
   /** From when on overdue deliveries are a trouble of ours. */
   readonly dueAgeLimitSeconds?: number;
   readonly now?: () => Date;
@@ -128,6 +134,14 @@ async function startWorkers(config: WorkersSettings, deps: WorkersDependencies):
     startDailyJobs(contextOf),
     startSealWatch(contextOf('audit.watch')),
     startImporter(contextOf('appointment.import')),
+    ...startMessages(config, {
+      egress,
+      contextOf,
+      random: deps.random ?? Math.random,
+      metrics: deps.metrics,
+      everyMs: deps.messagesEveryMs,
+      deadlineMs: deps.providerDeadlineMs,
+    }),
   ];
   const sealer = startSealer(contextOf('audit.seal'));
   const heads = startHeadExporter(contextOf('audit.export_head'), {

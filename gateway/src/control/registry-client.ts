@@ -7,6 +7,10 @@ import {
   type ControlReport,
   DocumentContracts,
   DocumentTexts,
+  type MessageCallback,
+  MessageCallbackTaken,
+  type MessageSubscription,
+  MessageSubscriptionVerified,
   type SignedSnapshot,
 } from '@bridgework/schema';
 import { SUBGRAPH_TIMEOUT_MS, type SubgraphConnection } from '../graph/subgraph-pools.ts';
@@ -27,6 +31,9 @@ export interface RegistryClient {
   contracts(ids: readonly string[]): Promise<DocumentContracts['contracts']>;
   /** At most 500 documents that this gateway goes on without. */
   broken(documents: BrokenDocuments['documents']): Promise<void>;
+  /** What a message provider called back; judged there. */
+  messageCallback(callback: MessageCallback): Promise<MessageCallbackTaken>;
+  messageSubscription(asked: MessageSubscription): Promise<MessageSubscriptionVerified>;
 }
 
 /** The registry answered, but not with 200. */
@@ -100,5 +107,8 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     async broken(documents) {
       await post('/control/broken', { documents });
     },
+    messageCallback: async (callback) => MessageCallbackTaken.parse(await post('/control/message-callback', callback)),
+    messageSubscription: async (asked) =>
+      MessageSubscriptionVerified.parse(await post('/control/message-subscription', asked)),
   };
 }

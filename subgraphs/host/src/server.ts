@@ -145,6 +145,11 @@ const secretsOf = (config: SubgraphHostConfig): IntegrationSecrets => ({
   secretsKey: config.SECRETS_KEY,
   tokenPepper: config.TOKEN_PEPPER,
   singleManager: config.SINGLE_MANAGER,
+  messages: {
+    twilioAuthToken: config.TWILIO_AUTH_TOKEN,
+    whatsAppAppSecret: config.WHATSAPP_APP_SECRET,
+    whatsAppVerifyToken: config.WHATSAPP_VERIFY_TOKEN,
+  },
 });
 
 /** In the order of dependence: requests, then what they write through, the database last. */

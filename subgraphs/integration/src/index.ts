@@ -36,6 +36,11 @@ export {
 } from './endpoints/verify-endpoint.ts';
 export { currentGraph } from './graph.ts';
 export type { Integration } from './integrations/integration.ts';
+export { type ClaimedMessage, claimMessages, type MessageSubject } from './messages/claim-messages.ts';
+export { MESSAGE_CHANNELS, type MessageChannel } from './messages/message.ts';
+export { endOldMessages, planMessages } from './messages/plan-messages.ts';
+export { recordOptOut } from './messages/record-opt-out.ts';
+export { type MessageVerdict, settleMessage } from './messages/settle-message.ts';
 export { continueRedrive } from './redrives/continue-redrive.ts';
 export type { IssuedToken } from './tokens/issue-token.ts';
 export type { IntegrationToken } from './tokens/token.ts';

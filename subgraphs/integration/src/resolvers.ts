@@ -55,6 +55,7 @@ import { registerIntegration } from './integrations/register-integration.ts';
 import { submitIntegration } from './integrations/submit-integration.ts';
 import { updateIntegration } from './integrations/update-integration.ts';
 import { auditingShape } from './manager-step.ts';
+import { findMessages } from './messages/find-messages.ts';
 import { cancelRedrive, findRedrives } from './redrives/find-redrives.ts';
 import { replayDeliveries } from './redrives/replay-deliveries.ts';
 import { resolveAppointment, resolveImagingReference, resolveIntegration, resolveOwn } from './references.ts';
@@ -104,6 +105,7 @@ export const resolvers: Resolvers = {
     deliveries: call(findDeliveries),
     deadLetters: call(findDeadLetters),
     alerts: call(findAlerts),
+    messages: call(findMessages),
     systemHealth: call(describeHealth),
     redrives: call(findRedrives),
   },

@@ -13,6 +13,7 @@ import {
   timestamp,
   uuid,
 } from 'drizzle-orm/pg-core';
+import type { MESSAGE_STATUSES, MessageChannel } from './messages/message.ts';
 
 /** Mirrors schema/migrations/*_integration.sql, which is the truth; constraints and triggers stand there alone. */
 const integration = pgSchema('integration');
@@ -362,6 +363,31 @@ export const alerts = integration.table('alerts', {
   notifiedAt: instant(),
   acknowledgedAt: instant(),
   acknowledgedBy: text(),
+});
+
+export const messages = integration.table('messages', {
+  key: key(),
+  id: publicId('msg'),
+  channel: text().$type<MessageChannel>().notNull(),
+  template: text().notNull(),
+  locale: text().notNull(),
+  entity: text().notNull(),
+  entityId: text().notNull(),
+  patientId: text().notNull(),
+  entityVersion: text().notNull(),
+  recipientMasked: text(),
+  status: text().$type<(typeof MESSAGE_STATUSES)[number]>().notNull().default('QUEUED'),
+  statusReason: text(),
+  provider: text(),
+  providerMessageId: text(),
+  segments: smallint(),
+  attempts: smallint().notNull().default(0),
+  unclearAttempts: smallint().notNull().default(0),
+  sendAt: instant().notNull().defaultNow(),
+  sendUntil: instant().notNull(),
+  sentAt: instant(),
+  createdAt: createdAt(),
+  updatedAt: createdAt(),
 });
 
 export const redrives = integration.table('redrives', {

@@ -5,10 +5,16 @@ import { newId } from '@bridgework/kernel/ids';
 import { listenForChanges } from '@bridgework/kernel/listen';
 import { readSigningKey } from '@bridgework/kernel/signed-caller';
 import type { ControlRequest, RunningSubgraph, SubgraphRuntime } from '@bridgework/kernel/subgraph';
-import { ControlLook, type ControlLooked } from '@bridgework/schema';
+import {
+  ControlLook,
+  type ControlLooked,
+  MessageSubscription,
+  type MessageSubscriptionVerified,
+} from '@bridgework/schema';
 import { sql } from 'drizzle-orm';
 import { answerContracts, breakDocuments } from '../documents/break-documents.ts';
 import { parseInput } from '../input.ts';
+import { knowsVerifyToken, takeCallback } from '../messages/take-callback.ts';
 import { rememberSecrets } from '../secrets.ts';
 import { applyReport } from './apply-report.ts';
 import { coalesce } from './coalesce.ts';
@@ -87,6 +93,13 @@ export async function serveControl(runtime: SubgraphRuntime): Promise<RunningSub
       'POST /control/documents': async ({ body }) => readDocumentTexts(database.db, parseJson(body)),
       'POST /control/contracts': async ({ body }) => answerContracts(database.db, parseJson(body)),
       'POST /control/broken': async (request) => breakDocuments(contextOf(runtime, request), parseJson(request.body)),
+      'POST /control/message-callback': async (request) =>
+        takeCallback(contextOf(runtime, request), secrets.messages, parseJson(request.body)),
+      'POST /control/message-subscription': async ({ body }) => {
+        const { token } = parseInput(MessageSubscription, parseJson(body));
+        const verified: MessageSubscriptionVerified = { known: knowsVerifyToken(secrets.messages, token) };
+        return verified;
+      },
       'POST /control/report': async (request) => applyReport(contextOf(runtime, request), parseJson(request.body)),
     },
     async close() {
