@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
 import { freePort } from '@bridgework/kernel/embedded-postgres';
 import { newId } from '@bridgework/kernel/ids';
 import { generateIntegrationToken, hashIntegrationToken, readTokenPeppers } from '@bridgework/kernel/integration-token';
@@ -7,7 +6,7 @@ import { makeSecrets } from '@bridgework/launcher';
 import { type ControlSnapshot, SCOPES_OF_READING } from './documents.ts';
 import type { CannedOrder, CannedReady } from './processes/canned-subgraphs.ts';
 import type { StockOrder } from './processes/stock-gateway.ts';
-import { messageOf, type Started, startBuilt, startSource } from './start-process.ts';
+import { messageOf, type Started, startBuilt, startSource, untilReady } from './start-process.ts';
 
 /** Our gateway and a stock one in front of the same canned subgraphs, each in a process of its own. */
 export interface CannedClinic {
@@ -80,17 +79,6 @@ async function startOurs(folder: string, secrets: Awaited<ReturnType<typeof make
   started.push(gateway);
   await untilReady(port);
   return { ...gateway, port, startMs: performance.now() - begun };
-}
-
-async function untilReady(port: number): Promise<void> {
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await wait(10)) {
-    const status = await fetch(`http://127.0.0.1:${port}/readyz`).then(
-      (answer) => answer.status,
-      () => 0,
-    );
-    if (status === 200) return;
-  }
-  throw new Error('The gateway did not become ready in time.');
 }
 
 export const idOf = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;

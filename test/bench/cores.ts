@@ -5,9 +5,14 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 const CORES = availableParallelism();
 
 /** Keeps a process to one core, where the system has a way to say so; elsewhere the scheduler decides. */
-export function keepToCore(pid: number, core: number): void {
+export const keepToCore = (pid: number, core: number): void => keepTo(pid, String(core));
+
+/** Lets a process, and whatever it starts from now on, use every core again. */
+export const letUseEveryCore = (pid: number): void => keepTo(pid, `0-${CORES - 1}`);
+
+function keepTo(pid: number, cores: string): void {
   if (CORES < 2) return;
-  spawnSync('taskset', ['-acp', String(core), String(pid)], { stdio: 'ignore' });
+  spawnSync('taskset', ['-acp', cores, String(pid)], { stdio: 'ignore' });
 }
 
 /** The machine in general terms, so that a figure can be placed and nobody's machine is named. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { keepToCore } from './cores.ts';
+import { keepToCore, letUseEveryCore } from './cores.ts';
 import { readReport, renderReport, renderTable, type SectionReport, writeReport } from './report.ts';
 import type { Section } from './section.ts';
 import { sections } from './sections.ts';
@@ -35,11 +35,12 @@ function chosen(): readonly Section[] {
   });
 }
 
-// The load comes from one core, the measured gateway has the other for itself.
-keepToCore(process.pid, 1);
 const fresh: SectionReport[] = [];
-for (const { name, title, about, run } of chosen()) {
+for (const { name, title, about, run, onEveryCore = false } of chosen()) {
   say(`\n${title}`);
+  // The load comes from one core, the measured gateway has the other for itself.
+  if (onEveryCore) letUseEveryCore(process.pid);
+  else keepToCore(process.pid, 1);
   const folder = mkdtempSync(join(tmpdir(), 'bwb-'));
   try {
     const bench = { seconds: Number(values.seconds), rounds: Number(values.rounds), say, folder };

@@ -69,7 +69,7 @@ function promiseOf({ ratio, floor, target, promise, holds }: Figure): string {
   if (promise !== undefined) return holds === undefined ? promise : `${promise}: ${holds ? 'kept' : 'MISSED'}`;
   if (floor === undefined || ratio === undefined) return '';
   const reached = ratio >= (target ?? floor) ? 'target reached' : ratio >= floor ? 'floor reached' : 'MISSED';
-  return `floor ${floor}×${target === undefined ? '' : `, target ${target}×`}: ${reached}`;
+  return `floor ${Number(floor.toFixed(2))}×${target === undefined ? '' : `, target ${target}×`}: ${reached}`;
 }
 
 /** The sections of the page as it is. */

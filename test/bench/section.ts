@@ -35,6 +35,8 @@ export interface Section {
   readonly about: string;
   /** Left out of `npm run bench` unless named: it takes minutes. */
   readonly onlyWhenNamed?: boolean;
+  /** What it starts (a database, workers) is shared out by the scheduler; otherwise the load keeps to one core. */
+  readonly onEveryCore?: boolean;
   /** Stops everything it started, also when it throws. */
   readonly run: (bench: Bench) => Promise<readonly Figure[]>;
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { keepToCore } from './cores.ts';
 
@@ -13,7 +14,8 @@ export interface Started {
 }
 
 export interface ProcessOptions {
-  readonly core: number;
+  /** Kept to this core; without it the scheduler places it. */
+  readonly core?: number;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -37,7 +39,7 @@ function start(path: string, execArgv: string[], { core, env = {} }: ProcessOpti
     stdio: ['ignore', process.env.BENCH_LOG === undefined ? 'ignore' : 'inherit', 'inherit', 'ipc'],
   });
   const pid = child.pid ?? 0;
-  keepToCore(pid, core);
+  if (core !== undefined) keepToCore(pid, core);
   return {
     child,
     pid,
@@ -66,4 +68,16 @@ export function residentBytes(pid: number): number {
   } catch {
     return Number.NaN;
   }
+}
+
+/** Waits until a gateway on this port says that it is ready. */
+export async function untilReady(port: number): Promise<void> {
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await wait(10)) {
+    const status = await fetch(`http://127.0.0.1:${port}/readyz`).then(
+      (answer) => answer.status,
+      () => 0,
+    );
+    if (status === 200) return;
+  }
+  throw new Error('The gateway did not become ready in time.');
 }
