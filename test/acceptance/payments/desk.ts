@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Sql } from 'postgres';
+import type { ISql, Sql } from 'postgres';
 import { expect } from 'vitest';
 import { type Answer, type Clinic, type ClinicOptions, type Partner, startClinic } from '../../support/clinic.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -36,7 +36,7 @@ export interface Desk {
   refusalsOf(token: string): Promise<number>;
   /** Does something while another session holds what `take` took. */
   holding<Result>(
-    take: (tx: Sql) => Promise<unknown>,
+    take: (tx: ISql) => Promise<unknown>,
     meanwhile: () => Promise<Result>,
     end?: 'commit' | 'roll back',
   ): Promise<Result>;
@@ -129,14 +129,14 @@ async function writeInvoice(clinic: Clinic, state: 'ISSUED' | 'DRAFT' | 'VOID' |
 
 async function holding<Result>(
   owner: Sql,
-  take: (tx: Sql) => Promise<unknown>,
+  take: (tx: ISql) => Promise<unknown>,
   meanwhile: () => Promise<Result>,
   end: 'commit' | 'roll back',
 ): Promise<Result> {
   let result: { value: Result } | undefined;
   await owner
     .begin(async (tx) => {
-      await take(tx as unknown as Sql);
+      await take(tx);
       result = { value: await meanwhile() };
       if (end === 'roll back') throw new Error('rolled back');
     })

@@ -1,5 +1,5 @@
 import { CLINIC_STAFF, DEVELOPMENT_ISSUER } from '@bridgework/launcher';
-import type { Sql } from 'postgres';
+import type { ISql } from 'postgres';
 import { createDatabase, type TestDatabase } from '../../support/database.ts';
 
 /** `fixedId('apt', 3)`: the same in every run, and of no id that was ever made. */
@@ -13,16 +13,16 @@ export async function createFixedClinic(): Promise<TestDatabase> {
   const database = await createDatabase();
   await database.as('owner', 1).begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
-    await writePeople(tx as unknown as Sql);
-    await writeAppointments(tx as unknown as Sql);
-    await writeBooks(tx as unknown as Sql);
+    await writePeople(tx);
+    await writeAppointments(tx);
+    await writeBooks(tx);
     await tx`insert into inventory.items (id, sku, name, on_hand, reorder_point, unit_cost_minor, unit_cost_currency)
       values (${fixedId('itm', 1)}, 'GLV-M', 'قفازات M', 3, 10, 1250, 'SAR'), (${fixedId('itm', 2)}, 'MSK-1', 'Masks', 90, 10, 400, 'SAR')`;
   });
   return database;
 }
 
-async function writePeople(tx: Sql): Promise<void> {
+async function writePeople(tx: ISql): Promise<void> {
   await tx`insert into appointment.clinic_settings (name, time_zone, default_currency, updated_at)
     values ('Bright Smile', 'Asia/Riyadh', 'SAR', '2026-01-01T00:00:00Z')`;
   for (const { subject, name, role } of CLINIC_STAFF) {
@@ -42,7 +42,7 @@ async function writePeople(tx: Sql): Promise<void> {
 }
 
 /** One appointment a day from 2 March on, all kept but the last two; the first was a visit of two procedures. */
-async function writeAppointments(tx: Sql): Promise<void> {
+async function writeAppointments(tx: ISql): Promise<void> {
   for (let number = 1; number <= 8; number += 1) {
     const day = `2026-03-${String(number + 1).padStart(2, '0')}`;
     const status = number === 8 ? 'CANCELLED' : number === 7 ? 'NO_SHOW' : 'COMPLETED';
@@ -64,7 +64,7 @@ async function writeAppointments(tx: Sql): Promise<void> {
 }
 
 /** A closed day with one payment, and invoices in each state that a terminal can meet. */
-async function writeBooks(tx: Sql): Promise<void> {
+async function writeBooks(tx: ISql): Promise<void> {
   await tx`insert into billing.business_days (business_date, status, closed_at, closed_by)
     values ('2026-03-02', 'CLOSED', '2026-03-02T20:00:00Z', 'Huda')`;
   const states = [
