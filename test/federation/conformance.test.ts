@@ -124,6 +124,12 @@ const RIGHT: readonly [string, string, Record<string, unknown>][] = [
     { product: { insurance: 8, price: 80, dear: 80, plain: 20 } },
   ],
   [
+    'an object asked for twice, what its type adds where it first stands',
+    `{ products(kind: BOOK, first: 1) { id ... on Book { weight } }
+       products(kind: BOOK, first: 1) { name ... on Book { id pages } } }`,
+    { products: [{ id: 'p1', weight: 2, name: 'Teeth', pages: 120 }] },
+  ],
+  [
     'fragments that meet in one field',
     `query { me { ...A ... { name } ...B } } fragment A on Author { reviews { stars } id }
      fragment B on Author { reviews { product { id } } name }`,
