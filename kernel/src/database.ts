@@ -1,5 +1,6 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import { prepareStatements } from './prepare-statements.ts';
 
 /** A pool of connections under one role. */
 export type Db = PostgresJsDatabase;
@@ -31,7 +32,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     onnotice: () => undefined,
   });
   return {
-    db: drizzle(client, { casing: 'snake_case' }),
+    db: drizzle(prepareStatements(client), { casing: 'snake_case' }),
     close: () => client.end({ timeout: 5 }),
   };
 }
