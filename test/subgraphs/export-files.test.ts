@@ -1,7 +1,7 @@
 import { inflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { isolated, piecesOf } from '../../subgraphs/billing/src/exports/bidi-text.ts';
-import { makeContent } from '../../subgraphs/billing/src/exports/content.ts';
+import { COLUMNS, makeContent } from '../../subgraphs/billing/src/exports/content.ts';
 import { renderCsv } from '../../subgraphs/billing/src/exports/render-csv.ts';
 import { renderFiles } from '../../subgraphs/billing/src/exports/render-files.ts';
 
@@ -72,6 +72,10 @@ test('XLSX is read from right to left, its amounts are numbers and its days are 
   expect(cells.A2).toEqual(['n', '46112']);
   expect(unzip(XLSX, 'xl/styles.xml')).toContain('#,##0.000');
   expect(unzip(XLSX, 'xl/sharedStrings.xml')).toContain('طريقة الدفع');
+});
+
+test('every Arabic heading begins with an Arabic letter: by its first letter a spreadsheet decides from where it is read', () => {
+  for (const { name, ar } of Object.values(COLUMNS).flat()) expect(ar, name).toMatch(/^\p{Script=Arabic}/u);
 });
 
 test('JSON is canonical, so that its digest can be computed again', async () => {

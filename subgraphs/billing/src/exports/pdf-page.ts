@@ -2,6 +2,8 @@ import PDFDocument from 'pdfkit';
 import { ARABIC_FONT, piecesOf } from './bidi-text.ts';
 
 const MARGIN = 48;
+/** Between two columns at least. */
+const GAP = 4;
 const LATIN = 'Helvetica';
 const ARABIC = 'Arabic';
 
@@ -35,13 +37,19 @@ export function openPdf(title: string): PdfPage {
   const ended = new Promise<void>((resolve) => pdf.on('end', () => resolve()));
   const width = pdf.page.width - 2 * MARGIN;
 
-  function text(line: string, { x, y, width, align, size = 10, color = '#1a1a1a' }: TextOptions): void {
+  function measured(line: string, size: number) {
     const rightToLeft = /\p{Script=Arabic}/u.test(line);
     const pieces = piecesOf(line, rightToLeft ? 'rtl' : 'ltr').map((piece) => {
       const font = piece.arabic ? ARABIC : LATIN;
       return { ...piece, font, width: pdf.font(font).fontSize(size).widthOfString(piece.text) };
     });
-    const total = pieces.reduce((sum, piece) => sum + piece.width, 0);
+    return { pieces, total: pieces.reduce((sum, piece) => sum + piece.width, 0) };
+  }
+
+  function text(line: string, { x, y, width, align, size: wanted = 10, color = '#1a1a1a' }: TextOptions): void {
+    // An amount of many digits is set smaller rather than into its neighbour.
+    const size = wanted * Math.min(1, (width - GAP) / Math.max(1, measured(line, wanted).total));
+    const { pieces, total } = measured(line, size);
     let at = align === 'left' ? x : align === 'right' ? x + width - total : x + (width - total) / 2;
     for (const piece of pieces) {
       // The two fonts rise differently above their line; both are set on the same one.

@@ -9,7 +9,13 @@ export function renderXlsx({ columns, rows, exponents }: ExportTable): Promise<B
     ...rows.map((row, at) => row.map((cell, place) => cellOf(columns[place], cell, exponents[at] ?? 0))),
   ];
   const widths = columns.map(({ ar }) => ({ width: Math.max(14, ar.length + 2) }));
-  return writeExcelFile(data, { sheet: 'تقرير', rightToLeft: true, columns: widths }).toBuffer();
+  return writeExcelFile(data, {
+    sheet: 'تقرير',
+    rightToLeft: true,
+    columns: widths,
+    stickyRowsCount: 1,
+    orientation: 'landscape',
+  }).toBuffer();
 }
 
 function cellOf(column: Column | undefined, cell: Cell, exponent: number) {
@@ -22,6 +28,7 @@ function cellOf(column: Column | undefined, cell: Cell, exponent: number) {
     case 'minor':
       return { value: Number(cell), type: Number, format: '0' };
     default:
-      return { value: String(cell), type: String };
+      // Codes are Latin: left to themselves they would lean on the numbers of the next column.
+      return { value: String(cell), type: String, align: 'right' as const };
   }
 }
