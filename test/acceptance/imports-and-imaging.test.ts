@@ -1,5 +1,7 @@
-import { createServer } from 'node:net';
+import { lookup } from 'node:dns/promises';
+import { get } from 'node:https';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Canary, startCanary } from '../support/canary.ts';
 import { type Clinic, type Partner, startClinic } from '../support/clinic.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -8,19 +10,15 @@ let partner: Partner;
 let patientId: string;
 let providerIds: string[];
 
-/** Listens where an image is said to lie: nobody must ever come. */
-let visitors = 0;
-const canary = createServer((socket) => {
-  visitors += 1;
-  socket.destroy();
-});
+/** Where an image is said to lie: nobody must ever come. */
+let canary: Canary;
 
 beforeAll(async () => {
-  await new Promise<void>((resolve) => canary.listen(0, '127.0.0.1', () => resolve()));
+  canary = await startCanary('images.partner.example');
   clinic = await startClinic({ simulator: false });
   partner = await clinic.partner({
     scopes: ['write:appointments', 'write:imaging'],
-    allowedImageHosts: ['localtest.me', 'pacs.partner.example'],
+    allowedImageHosts: [canary.host, 'pacs.partner.example'],
   });
   const [patient] = await clinic.owner<{ id: string }[]>`select id from appointment.patients order by key limit 1`;
   patientId = patient?.id ?? '';
@@ -31,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await clinic?.close();
-  canary.close();
+  canary?.close();
 });
 
 const rows = (count: number, from: string, name: string) =>
@@ -153,12 +151,29 @@ test.each([
 });
 
 test('the address of an image is never fetched: nobody comes to where it is said to lie', async () => {
-  const { port } = canary.address() as { port: number };
-  // A public name that leads to this machine, approved and accepted.
-  const uri = `https://localtest.me:${port}/image`;
+  const uri = `https://${canary.host}:${canary.port}/image`;
   const added = await addImage(image({ uri, sop_instance_uid: '1.2.826.0.1.1.9' }), 'canary');
   expect(added.status).toBe(201);
+  const again = await addImage(image({ uri, sop_instance_uid: '1.2.826.0.1.1.9' }), 'canary-again');
+  expect(again.status).toBe(200);
   await partner.rest('GET', `/imaging-references/${added.body.id}`);
+  await clinic.huda.run('{ auditEntries(filter: { action: "imaging.add" }, first: 10) { edges { node { id } } } }');
   await clinic.audited({ action: 'imaging.add', result: 'OK', entityId: added.body.id });
-  expect(visitors).toBe(0);
+  // A process that fetches in the background would have done so by the time the workers have brought what came later.
+  const [asked] = await clinic.owner<{ id: string }[]>`select id from audit.entries order by key desc limit 1`;
+  await eventually(
+    async () => {
+      const [sealed] = await clinic.owner`select 1 from audit.seals as seal join audit.entries as entry
+        on entry.key = seal.entry_key where entry.id = ${asked?.id ?? ''}`;
+      return sealed;
+    },
+    { withinMs: 20_000, what: 'the workers have come round' },
+  );
+  expect(canary.visits()).toEqual({ asked: 0, connected: 0 });
+
+  // Whoever had come would have been seen: by fetch, by node:https, and whoever only asked for the address.
+  await expect(fetch(uri)).rejects.toThrow('fetch failed');
+  await new Promise((resolve) => get(uri).once('error', resolve));
+  await lookup(canary.host);
+  expect(canary.visits()).toEqual({ asked: 3, connected: 2 });
 });

@@ -3,6 +3,8 @@ import {
   endOldMessages,
   type MessageChannel,
   planMessages,
+  raiseProviderFailing,
+  raiseProviderRecovered,
   recordOptOut,
 } from '@bridgework/integration';
 import type { Context } from '@bridgework/kernel/context';
@@ -306,4 +308,64 @@ describe('a message', () => {
     expect(row?.text).not.toContain('501234');
     expect(row?.text).not.toContain('Noura');
   });
+});
+
+describe('of a provider managers hear', () => {
+  const told = async () =>
+    (await owner`select kind from integration.alerts where entity = 'message_provider' order by raised_at, key`).map(
+      (row) => String(row.kind),
+    );
+  const heard = (kind: string, hoursAgo: number) => owner`insert into integration.alerts
+      (kind, entity, entity_id, detail, window_seconds, window_number, raised_at)
+    values (${kind}, 'message_provider', 'twilio', 'earlier', 3600, -${hoursAgo}::bigint, now() - ${hoursAgo} * interval '1 hour')`;
+  const together = (times: number, work: () => Promise<unknown>) => Promise.all(Array.from({ length: times }, work));
+
+  test('once that it fails and once that it is over, however many say so at once', async () => {
+    await together(4, () => raiseProviderRecovered(ctx, 'twilio', 'SMS'));
+    expect(await told()).toEqual([]);
+    await together(4, () => raiseProviderFailing(ctx, 'twilio'));
+    await together(4, () => raiseProviderRecovered(ctx, 'twilio', 'SMS'));
+    await together(4, () => raiseProviderRecovered(ctx, 'twilio', 'SMS'));
+    expect(await told()).toEqual(['provider.failing', 'provider.recovered']);
+  });
+
+  test('once a day of one that goes on failing, and again of one that fails anew', async () => {
+    await heard('provider.failing', 3);
+    await raiseProviderFailing(ctx, 'twilio');
+    expect(await told()).toEqual(['provider.failing']);
+    await heard('provider.recovered', 2);
+    await together(4, () => raiseProviderFailing(ctx, 'twilio'));
+    expect(await told()).toEqual(['provider.failing', 'provider.recovered', 'provider.failing']);
+  });
+
+  test('nothing of a recovery while a message of its channel waits to be tried again', async () => {
+    await book('2031-03-06T08:00:00Z');
+    await plan();
+    await claim();
+    await raiseProviderFailing(ctx, 'twilio');
+    expect(await raiseProviderRecovered(ctx, 'twilio', 'SMS')).toBe(false);
+    expect(await raiseProviderRecovered(ctx, 'twilio', 'WHATSAPP')).toBe(true);
+    expect(await told()).toEqual(['provider.failing', 'provider.recovered']);
+  });
+});
+
+test('of thousands of invoices and appointments that are not near, planning and claiming read none', async () => {
+  await core`insert into appointment.appointments (patient_id, provider_id, chair_id, starts_at, ends_at)
+    select ${clinic.patientId}, ${clinic.providerIds[0]}, ${clinic.chairIds[0]}, ${NOON}::timestamptz + n * interval '1 day',
+      ${NOON}::timestamptz + n * interval '1 day' + interval '30 minutes' from generate_series(10, 3010) as n`;
+  await core`insert into billing.invoices (patient_id, currency, total_minor, due_on)
+    select ${clinic.patientId}, 'SAR', 10000, date '2031-04-01' + n from generate_series(1, 3000) as n`;
+  await core`update billing.invoices set status = 'ISSUED'`;
+  await draftInvoice(core, clinic, { dueOn: '2031-03-06' });
+  await core`update billing.invoices set status = 'ISSUED' where due_on = '2031-03-06'`;
+  await book('2031-03-06T08:00:00Z');
+  await owner`analyze appointment.appointments, billing.invoices`;
+  const reads = await owner.begin(async (tx) => {
+    const [row] = await tx`select integration.plan_messages(${NOON}::timestamptz, array['SMS'], 500) as planned`;
+    expect(row?.planned).toBe(2);
+    await tx`select integration.claim_messages(${NOON}::timestamptz, array['SMS'], 50, 30)`;
+    return tx`select schemaname || '.' || relname as name from pg_stat_xact_user_tables
+      where seq_tup_read >= 1000 or idx_tup_fetch >= 1000`;
+  });
+  expect(reads.map(({ name }) => name)).toEqual([]);
 });

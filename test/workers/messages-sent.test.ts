@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createLogger } from '@bridgework/kernel/logger';
 import type { Sql } from 'postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type ClinicRows, writeClinicRows } from '../support/clinic-rows.ts';
+import { type ClinicRows, issueInvoice, writeClinicRows } from '../support/clinic-rows.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FakeProvider, MANNERS, startMessageProvider } from '../support/message-provider.ts';
 import { openWebhookClinic, type WebhookClinic } from '../support/webhook-clinic.ts';
@@ -30,13 +30,13 @@ afterEach(async () => {
   await provider.close();
 });
 
-/** `count` appointments from `hour` on (UTC) on the next day, each of another patient. */
-async function bookMany(count: number, channel: 'sms' | 'whatsapp' = 'sms'): Promise<void> {
+/** `count` appointments on the morning of the next day, each of another patient; `after` so many that are there. */
+async function bookMany(count: number, channel: 'sms' | 'whatsapp' = 'sms', after = 0): Promise<void> {
   await core`with people as (
       insert into appointment.patients (full_name, phone_e164, consents, locale)
       select 'Patient ' || n, '+9665' || lpad((10000000 + n)::text, 8, '0'), jsonb_build_object(${channel}::text, true), 'ar'
       from generate_series(1, ${count}::integer) as n returning id
-    ), numbered as (select id, row_number() over () as n from people)
+    ), numbered as (select id, ${after}::integer + row_number() over () as n from people)
     insert into appointment.appointments (patient_id, provider_id, chair_id, starts_at, ends_at)
     select id, ${clinic.providerIds[0]}, ${clinic.chairIds[0]}, ${NOON}::timestamptz + interval '20 hours' + n * interval '1 minute',
       ${NOON}::timestamptz + interval '20 hours' + (n + 1) * interval '1 minute' from numbered`;
@@ -55,9 +55,13 @@ const WHATSAPP = () => ({
   WHATSAPP_URL: `${provider.origin}/v23.0`,
 });
 
-async function start(settings: object = TWILIO(), environment: 'sandbox' | 'production' = 'sandbox') {
+async function start(
+  settings: object = TWILIO(),
+  environment: 'sandbox' | 'production' = 'sandbox',
+  providerDeadlineMs = 150,
+) {
   const log = createLogger('test', { level: 'trace', destination: { write: (line: string) => lines.push(line) } });
-  const deps = { log, now: () => now, random: () => 0.5, messagesEveryMs: 5, providerDeadlineMs: 150 };
+  const deps = { log, now: () => now, random: () => 0.5, messagesEveryMs: 5, providerDeadlineMs };
   return house.startWorkers(deps, environment, { EGRESS_ALLOW: [provider.origin], ...settings });
 }
 const rows = () =>
@@ -79,6 +83,10 @@ const inState = (status: string, count: number) =>
 const alerts = async () =>
   (await house.sql`select entity_id from integration.alerts where kind = 'provider.failing' order by key`).map((row) =>
     String(row.entity_id),
+  );
+const told = async () =>
+  (await house.sql`select kind from integration.alerts where entity = 'message_provider' order by key`).map((row) =>
+    String(row.kind),
   );
 const FINAL = ['DELIVERED', 'FAILED', 'SUPPRESSED'];
 /** Lets time pass until every message has ended. */
@@ -177,6 +185,33 @@ describe('a provider that', () => {
     expect(await alerts()).toEqual(attempts > 1 ? ['twilio'] : []);
   });
 
+  test('is well again is told once, by whichever worker finds it so, and not while a message waits to be tried again', async () => {
+    provider.behave(MANNERS.refuse);
+    await bookMany(3);
+    const one = await start();
+    await eventually(async () => {
+      now = new Date(now.getTime() + 30_000);
+      return (await told()).length > 0;
+    });
+    await one.close();
+    const [last] = await house.sql<[{ id: string }]>`select id from integration.messages order by key desc limit 1`;
+    provider.behave((sent, response) => MANNERS[sent.messageId === last.id ? 'refuse' : 'accept'](sent, response));
+    await Promise.all([start(), start()]);
+    await eventually(async () => {
+      now = new Date(now.getTime() + 30_000);
+      return (await rows()).filter(({ status }) => status === 'SENT').length === 2;
+    });
+    expect(await told()).toEqual(['provider.failing']);
+    provider.behave(MANNERS.accept);
+    await eventually(async () => {
+      now = new Date(now.getTime() + 60_000);
+      return (await told()).length > 1;
+    });
+    await bookMany(8, 'sms', 3);
+    await inState('SENT', 11);
+    expect(await told()).toEqual(['provider.failing', 'provider.recovered']);
+  });
+
   test('gives every message one id is believed once; receipts find the others by ours', async () => {
     provider.behave(MANNERS.sameId);
     await bookMany(5);
@@ -214,6 +249,7 @@ describe('a provider that', () => {
     });
     expect((await rows()).filter(({ status }) => status === 'SENT').length).toBeGreaterThanOrEqual(40 - 2 * 8);
     expect(await alerts()).toEqual(['twilio']);
+    expect(await told()).toEqual(['provider.failing', 'provider.recovered']);
   });
 
   test('does all of that by turns loses no message, tells no patient three times and raises one alert', async () => {
@@ -274,6 +310,35 @@ test('while providers hang, no transaction is open for them and the core writes 
   expect(held).toEqual([]);
   // Both share two processors with the workers themselves; a write that waited for a provider would take its whole deadline.
   expect(beside).toBeLessThan(alone * 3 + 1_000);
+});
+
+test('over the whole wait for a provider no lock is held: the clinic books, invoices and is paid, and may lock every table', async () => {
+  const waiting: { destroy(): unknown }[] = [];
+  provider.behave((_sent, response) => void waiting.push(response));
+  await bookMany(8);
+  const invoiceId = await issueInvoice(core, clinic, { dueOn: '2031-03-06' });
+  await start(TWILIO(), 'sandbox', 60_000);
+  await eventually(() => waiting.length === 8);
+  await core.begin(async (tx) => {
+    await tx`set local lock_timeout = '2s'`;
+    await tx`insert into appointment.appointments (patient_id, provider_id, chair_id, starts_at, ends_at) values
+      (${clinic.patientId}, ${clinic.providerIds[1]}, ${clinic.chairIds[1]}, '2031-03-06T08:00:00Z', '2031-03-06T08:30:00Z')`;
+    await tx`update appointment.appointments set status = 'CANCELLED' where starts_at < '2031-03-06T06:00:00Z'`;
+    await tx`update appointment.patients set phone_e164 = '+966500000000', consents = '{}'`;
+    await tx`insert into billing.payments (invoice_id, currency, amount_minor, method, captured_at)
+      values (${invoiceId}, 'SAR', 10000, 'CASH', now())`;
+  });
+  // Nothing conflicts with this but a transaction that has so much as read one of them and is still open.
+  await house.sql.begin(async (tx) => {
+    await tx`set local lock_timeout = '2s'`;
+    await tx`lock table appointment.appointments, appointment.patients, billing.invoices, billing.installments,
+      billing.payments, integration.messages, integration.alerts in access exclusive mode`;
+  });
+  expect(waiting).toHaveLength(8);
+  expect((await rows()).filter(({ attempts }) => attempts > 0).map(({ status }) => status)).toEqual(
+    Array.from({ length: 8 }, () => 'QUEUED'),
+  );
+  for (const response of waiting) response.destroy();
 });
 
 /** Every row of the clinic's own. */

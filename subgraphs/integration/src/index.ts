@@ -39,6 +39,7 @@ export type { Integration } from './integrations/integration.ts';
 export { type ClaimedMessage, claimMessages, type MessageSubject } from './messages/claim-messages.ts';
 export { MESSAGE_CHANNELS, type MessageChannel } from './messages/message.ts';
 export { endOldMessages, planMessages } from './messages/plan-messages.ts';
+export { raiseProviderFailing, raiseProviderRecovered } from './messages/provider-troubles.ts';
 export { recordOptOut } from './messages/record-opt-out.ts';
 export { type MessageVerdict, settleMessage } from './messages/settle-message.ts';
 export { continueRedrive } from './redrives/continue-redrive.ts';

@@ -1,5 +1,11 @@
-import { type ClaimedMessage, claimMessages, recordOptOut, settleMessage } from '@bridgework/integration';
-import { raiseAlert } from '@bridgework/kernel/alerts';
+import {
+  type ClaimedMessage,
+  claimMessages,
+  raiseProviderFailing,
+  raiseProviderRecovered,
+  recordOptOut,
+  settleMessage,
+} from '@bridgework/integration';
 import type { Context } from '@bridgework/kernel/context';
 import { admits, type Breaker, CLOSED, observe } from '../outbound/breaker.ts';
 import { type Repeating, repeat } from '../schedule.ts';
@@ -25,7 +31,6 @@ const BATCH = 8;
 const LEASE_SECONDS = PROVIDER_DEADLINE_MS / 1000 + 20;
 /** From this attempt of one message on the managers hear of it; sooner when the message has failed by it. */
 const ALERT_FROM_ATTEMPT = 3;
-const DAY_SECONDS = 24 * 3600;
 
 /**
  * Sends what is due by one provider, a few at a time, holding no transaction meanwhile. While its breaker is open nothing
@@ -35,6 +40,8 @@ export function startSender(ctx: Context, options: SenderOptions): Repeating {
   const { provider } = options;
   const everyMs = options.everyMs ?? EVERY_MS;
   let breaker: Breaker = CLOSED;
+  // Until a look says otherwise: a worker that ended may have told the managers that it fails.
+  let mayBeTroubled = true;
 
   return repeat(`message.send ${provider.name}`, ctx.log, async () => {
     const admitted = admits(breaker, ctx.now().getTime());
@@ -59,8 +66,10 @@ export function startSender(ctx: Context, options: SenderOptions): Repeating {
       now: ctx.now(),
       random: options.random(),
     });
-    if (!isWell && (verdict.kind === 'failed' || message.attempts >= ALERT_FROM_ATTEMPT)) await alert();
+    if (!isWell && (verdict.kind === 'failed' || message.attempts >= ALERT_FROM_ATTEMPT)) await tellOfTrouble();
     const settled = await settleMessage(ctx, message, verdict);
+    // A provider that knows a number is well; only one that took a message carries them again.
+    if (answer.kind === 'accepted' && breaker.state === 'closed') await tellOfRecovery();
     ctx.log.info({ message: message.id, provider: provider.name, outcome: answer.kind, settled }, 'message.attempted');
   }
 
@@ -70,20 +79,19 @@ export function startSender(ctx: Context, options: SenderOptions): Repeating {
     const before = breaker.state;
     const unreachable = !success && answer.unreachable;
     breaker = observe(breaker, { success, unreachable, atMs: ctx.now().getTime() });
-    if (breaker.state === 'open' && before !== 'open') await alert();
-    if (breaker.state === 'closed' && before !== 'closed')
-      ctx.log.info({ provider: provider.name }, 'provider.recovered');
+    if (breaker.state === 'open' && before !== 'open') await tellOfTrouble();
     return success;
   }
 
-  /** Once a day for each provider, however many messages and workers meet it. */
-  async function alert(): Promise<void> {
-    await raiseAlert(ctx.db, {
-      kind: 'provider.failing',
-      entity: 'message_provider',
-      entityId: provider.name,
-      detail: `Reminders cannot be sent: ${provider.name} refuses them or does not answer. They wait and are tried again; what comes too late is not sent. Look at the provider's state and at our account there.`,
-      windowSeconds: DAY_SECONDS,
-    });
+  async function tellOfTrouble(): Promise<void> {
+    await raiseProviderFailing(ctx, provider.name);
+    mayBeTroubled = true;
+  }
+
+  /** Several messages come to their end at once: one that fails meanwhile sets the mark again. */
+  async function tellOfRecovery(): Promise<void> {
+    if (!mayBeTroubled) return;
+    mayBeTroubled = false;
+    if (!(await raiseProviderRecovered(ctx, provider.name, provider.channel))) mayBeTroubled = true;
   }
 }
