@@ -320,7 +320,7 @@ test('over the whole wait for a provider no lock is held: the clinic books, invo
   await start(TWILIO(), 'sandbox', 60_000);
   await eventually(() => waiting.length === 8);
   await core.begin(async (tx) => {
-    await tx`set local lock_timeout = '2s'`;
+    await tx`set local lock_timeout = '1s'`;
     await tx`insert into appointment.appointments (patient_id, provider_id, chair_id, starts_at, ends_at) values
       (${clinic.patientId}, ${clinic.providerIds[1]}, ${clinic.chairIds[1]}, '2031-03-06T08:00:00Z', '2031-03-06T08:30:00Z')`;
     await tx`update appointment.appointments set status = 'CANCELLED' where starts_at < '2031-03-06T06:00:00Z'`;
@@ -328,9 +328,10 @@ test('over the whole wait for a provider no lock is held: the clinic books, invo
     await tx`insert into billing.payments (invoice_id, currency, amount_minor, method, captured_at)
       values (${invoiceId}, 'SAR', 10000, 'CASH', now())`;
   });
-  // Nothing conflicts with this but a transaction that has so much as read one of them and is still open.
+  // Nothing conflicts with this but a transaction that has so much as read one of them and is still open. It waits less than
+  // the two seconds after which the database itself would end one of the workers' that stands idle.
   await house.sql.begin(async (tx) => {
-    await tx`set local lock_timeout = '2s'`;
+    await tx`set local lock_timeout = '1s'`;
     await tx`lock table appointment.appointments, appointment.patients, billing.invoices, billing.installments,
       billing.payments, integration.messages, integration.alerts in access exclusive mode`;
   });
