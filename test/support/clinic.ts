@@ -136,6 +136,10 @@ export interface ClinicOptions {
   /** Settings of the subgraph host and of the workers beside those they need. */
   readonly host?: Readonly<Record<string, string>>;
   readonly workers?: Readonly<Record<string, string>>;
+  /** Origins beside the receiver's that the workers may send to. */
+  readonly egressAllow?: readonly string[];
+  /** Between two looks at what patients are to be reminded of; half a minute otherwise. */
+  readonly messagesEveryMs?: number;
   /** A database that has a clinic already, dropped with the rest; by default a new one is filled with the small clinic. */
   readonly database?: TestDatabase;
 }
@@ -212,10 +216,10 @@ export async function startClinic(options: ClinicOptions = {}): Promise<Clinic> 
       WORKERS_DATABASE_URL: database.urlFor('bridgework_workers'),
       SECRETS_KEY: secrets.secretsKey,
       AUDIT_SIGNING_KEY: secrets.auditSigningKey,
-      EGRESS_ALLOW: receiver.origin,
+      EGRESS_ALLOW: [receiver.origin, ...(options.egressAllow ?? [])].join(','),
       ...options.workers,
     }),
-    { log },
+    { log, ...(options.messagesEveryMs === undefined ? {} : { messagesEveryMs: options.messagesEveryMs }) },
   );
   await workers.start();
   const simulator =
