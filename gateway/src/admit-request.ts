@@ -12,6 +12,13 @@ const DEADLINE_MS = 5000;
 const BULK_DEADLINE_MS = 15_000;
 export const ORDINARY_BODY_BYTES = 64 * 1024;
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What is left of its sender's allowances, for the answer's headers. */
+    quotaStates: readonly AllowanceState[] | undefined;
+  }
+}
+
 /** A request that was let in: who asks, under which generation, until when. */
 export interface Admission {
   readonly scope: RequestScope;
@@ -24,20 +31,18 @@ export type Recognised = (caller: SignedCaller) => void;
 
 export type AdmitRequest = (request: FastifyRequest, recognised?: Recognised) => Promise<Admission>;
 
-/** Gives each request its generation, identity and deadline. The deadline's timer ends with the request. */
+/** Gives each request its generation, identity and deadline. */
 export function createAdmitRequest(
   app: FastifyInstance,
   registry: Pick<Registry, 'current'>,
   authenticate: Authenticate,
   quota: Quota,
 ): AdmitRequest {
-  const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>();
-  const quotas = new WeakMap<FastifyRequest, readonly AllowanceState[]>();
-  app.addHook('onSend', async (request, reply) => {
-    const states = quotas.get(request);
-    if (states !== undefined) reply.headers(quotaHeaders(states));
+  app.decorateRequest('quotaStates', undefined);
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (request.quotaStates !== undefined) reply.headers(quotaHeaders(request.quotaStates));
+    done(null, payload);
   });
-  app.addHook('onResponse', async (request) => clearTimeout(timers.get(request)));
   return async (request, recognised) => {
     const generation = registry.current();
     if (generation === undefined) {
@@ -50,20 +55,17 @@ export function createAdmitRequest(
     const identity = await authenticate({ requestId: request.id, authorization, address: request.ip }, generation);
     recognised?.(identity.caller);
     const states = await quota.admit(identity.caller);
-    if (states.length > 0) quotas.set(request, states);
+    if (states.length > 0) request.quotaStates = states;
     const spent = states.find(({ granted }) => !granted);
     if (spent !== undefined) throw exceeded(spent);
     const isBulk = Number(request.headers['content-length'] ?? 0) > ORDINARY_BODY_BYTES;
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), isBulk ? BULK_DEADLINE_MS : DEADLINE_MS);
-    timers.set(request, timer);
     const traceparent = TRACEPARENT.exec(oneOf(request.headers.traceparent))?.[0];
     const acceptLanguage = LANGUAGES.exec(oneOf(request.headers['accept-language']))?.[0];
     const scope: RequestScope = {
       requestId: request.id,
       caller: identity.caller,
       generation: generation.number,
-      signal: deadline.signal,
+      deadline: performance.now() + (isBulk ? BULK_DEADLINE_MS : DEADLINE_MS),
       isBulk,
       ...(traceparent === undefined ? {} : { traceparent }),
       ...(acceptLanguage === undefined ? {} : { acceptLanguage }),

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { GatewayConfig } from '@bridgework/kernel/config';
 import { DomainError, ERRORS } from '@bridgework/kernel/errors';
 import { newId } from '@bridgework/kernel/ids';
-import type { Logger } from '@bridgework/kernel/logger';
+import { type Logger, withoutRedaction } from '@bridgework/kernel/logger';
 import { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Registry } from './control/registry.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -36,21 +36,24 @@ export function buildApp(
       answer(request, reply, new DomainError('NOT_FOUND'), baseUrl);
     },
   });
-  app.addHook('onRequest', async (request, reply) => {
+  // The hooks of every request are called back: a promise apiece would cost more than what they do.
+  app.addHook('onRequest', (request, reply, done) => {
     writeHeaders(reply, config);
-    if (request.raw.httpVersion !== '1.1' || request.headers.host !== undefined) return;
+    if (request.raw.httpVersion !== '1.1' || request.headers.host !== undefined) return done();
     writeVersionHeaders(reply);
-    throw new DomainError('MALFORMED_JSON', { detail: 'This is no HTTP request: it names no host.' });
+    done(new DomainError('MALFORMED_JSON', { detail: 'This is no HTTP request: it names no host.' }));
   });
   // What is expected of us beyond 100-continue may be ignored (RFC 9110, 10.1.1); Node would answer 417 without a word.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
-  app.addHook('onResponse', async (request, reply) => {
+  const finished = withoutRedaction(log);
+  app.addHook('onResponse', (request, reply, done) => {
     const { url: route = 'unknown' } = request.routeOptions;
     const { method } = request;
     const { statusCode: status, elapsedTime } = reply;
     metrics.answered({ route, method, status, seconds: elapsedTime / 1000 });
     const durationMs = Math.round(elapsedTime * 10) / 10;
-    log.info({ requestId: request.id, method, route, status, durationMs }, 'request.finished');
+    finished.info({ requestId: request.id, method, route, status, durationMs }, 'request.finished');
+    done();
   });
   app.setNotFoundHandler((request, reply) => answer(request, reply, new DomainError('NOT_FOUND'), baseUrl));
   app.setErrorHandler((error, request, reply) => {

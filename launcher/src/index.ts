@@ -19,4 +19,5 @@ export { type PlayOptions, playDays } from './simulator/play/play-days.ts';
 export { readSimulateArguments } from './simulator/play/read-arguments.ts';
 export { runSimulate } from './simulator/play/run-simulate.ts';
 export { type Simulator, type SimulatorOptions, startSimulator } from './simulator/start-simulator.ts';
+export { NODE_FLAGS } from './supervise.ts';
 export { type AuditReport, type AuditSource, verifyAudit } from './verify-audit.ts';

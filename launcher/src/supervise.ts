@@ -83,6 +83,12 @@ export function supervise(plan: ProcessPlan, { say }: SuperviseOptions): Supervi
   };
 }
 
+/**
+ * What a request needs must not outlive it: with V8's own 16 MB for young objects a loaded gateway moves what is still
+ * under way to the old ones again and again, and spends a third of its time on that.
+ */
+export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=32'];
+
 interface Launched {
   readonly child: ChildProcess;
   readonly ready: Promise<void>;
@@ -96,7 +102,7 @@ function launch(plan: ProcessPlan): Launched {
   // The file itself, not a pipe of ours: a process whose launcher was killed must be able to write its last lines.
   const log = openSync(plan.logFile, 'a', 0o600);
   const before = statSync(plan.logFile).size;
-  const child = spawn(process.execPath, [plan.entry], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, plan.entry], {
     env: plan.environment,
     stdio: ['ignore', log, log, 'ipc'],
     // A group of its own: the terminal's Ctrl-C comes to us alone, and we stop things in their order.

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { NODE_FLAGS } from '@bridgework/launcher';
 import { keepToCore } from './cores.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -28,7 +29,8 @@ export function startSource(file: string, options: ProcessOptions): Started {
 /** A process of the product, as it was built. */
 export function startBuilt(path: string, options: ProcessOptions): Started {
   const { BENCH_PROFILE: folder } = process.env;
-  return start(`${ROOT}${path}`, folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`], options);
+  const profiling = folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+  return start(`${ROOT}${path}`, [...NODE_FLAGS, ...profiling], options);
 }
 
 function start(path: string, execArgv: string[], { core, env = {} }: ProcessOptions): Started {

@@ -67,7 +67,7 @@ const scope = (): RequestScope => ({
   requestId: 'req_differential',
   caller: { kind: 'gateway', gatewayId: 'test' },
   generation: 1,
-  signal: AbortSignal.timeout(10_000),
+  deadline: performance.now() + 10_000,
 });
 
 async function observe(run: () => Promise<Outcome>, fault: Fault | undefined, seed: number) {

@@ -19,15 +19,23 @@ export interface DocumentRoutesOptions {
   readonly log: Logger;
 }
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    admission: Admission | undefined;
+    /** Of a body that was read. */
+    bodyBytes: number;
+  }
+}
+
+function admissionOf({ admission }: FastifyRequest): Admission {
+  if (admission === undefined) throw new Error('The request was not admitted.');
+  return admission;
+}
+
 /** `/graphql` in all its wire forms. Identity comes first, before a byte of the body is read. */
 export function registerDocumentRoutes(app: FastifyInstance, options: DocumentRoutesOptions): void {
-  const admissions = new WeakMap<FastifyRequest, Admission>();
-  const sizes = new WeakMap<FastifyRequest, number>();
-  const admissionOf = (request: FastifyRequest): Admission => {
-    const admission = admissions.get(request);
-    if (admission === undefined) throw new Error('The request was not admitted.');
-    return admission;
-  };
+  app.decorateRequest('admission', undefined);
+  app.decorateRequest('bodyBytes', 0);
   app.register((graph, _options, done) => {
     graph.removeAllContentTypeParsers();
     graph.addContentTypeParser(
@@ -35,19 +43,19 @@ export function registerDocumentRoutes(app: FastifyInstance, options: DocumentRo
       { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES },
       async (request: FastifyRequest, body: Buffer) => {
         requireSizeFor(admissionOf(request).scope.caller, body.length);
-        sizes.set(request, body.length);
+        request.bodyBytes = body.length;
         return parseBody(body);
       },
     );
     graph.addHook('onRequest', async (request) => {
       const admission = await options.admit(request);
-      admissions.set(request, admission);
+      request.admission = admission;
       if (negotiate(request.headers.accept) === undefined) throw new DomainError('NOT_ACCEPTABLE');
       requireSizeFor(admission.scope.caller, Number(request.headers['content-length'] ?? 0));
     });
     graph.setErrorHandler((error, request, reply) => answerError(error, request, reply, options.log));
     const answer = (request: FastifyRequest, reply: FastifyReply, read: () => GraphRequest) =>
-      answerRequest(options, admissionOf(request), { request, reply, bytes: sizes.get(request) ?? 0 }, read());
+      answerRequest(options, admissionOf(request), { request, reply, bytes: request.bodyBytes }, read());
 
     graph.get('/graphql', (request, reply) => answer(request, reply, () => readSearch(searchOf(request))));
     graph.get<{ Params: { documentId: string } }>('/graphql/:documentId', (request, reply) =>

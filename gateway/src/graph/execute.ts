@@ -22,8 +22,8 @@ export interface RequestScope {
   readonly caller: SignedCaller;
   /** The control generation by which this request was admitted. */
   readonly generation: number;
-  /** Aborted at the request's deadline: 5 s, 15 s for one with a large body. */
-  readonly signal: AbortSignal;
+  /** When it is given up, in ms on the clock of `performance.now()`: after 5 s, 15 s with a large body. */
+  readonly deadline: number;
   /** A large body (imports, document sets): each subgraph call may take as long as the request. Default false. */
   readonly isBulk?: boolean;
   readonly traceparent?: string;

@@ -13,7 +13,7 @@ const MAX_ERRORS = 20;
  */
 export function reportErrors(
   outcome: Outcome,
-  scope: Pick<RequestScope, 'requestId' | 'signal'>,
+  scope: Pick<RequestScope, 'requestId' | 'deadline'>,
   log: Logger,
 ): Executed {
   if (outcome.json !== undefined) return outcome;
@@ -24,7 +24,7 @@ export function reportErrors(
 /** One error as a caller may see it. */
 export function reportError(
   error: unknown,
-  scope: Pick<RequestScope, 'requestId' | 'signal'>,
+  scope: Pick<RequestScope, 'requestId' | 'deadline'>,
   log: Logger,
 ): GraphQLError {
   const path = error instanceof GraphQLError ? error.path : undefined;
@@ -48,10 +48,10 @@ export function refusalIn(error: unknown): DomainError | undefined {
 
 function maskedBy(
   error: unknown,
-  { requestId, signal }: Pick<RequestScope, 'requestId' | 'signal'>,
+  { requestId, deadline }: Pick<RequestScope, 'requestId' | 'deadline'>,
   log: Logger,
 ): DomainError {
-  if (signal.aborted) return new DomainError('TEMPORARILY_UNAVAILABLE', { retryAfterSeconds: 1 });
+  if (performance.now() >= deadline) return new DomainError('TEMPORARILY_UNAVAILABLE', { retryAfterSeconds: 1 });
   log.error({ err: describe(error), requestId }, 'execution.failed');
   return new DomainError('INTERNAL', { detail: ERRORS.INTERNAL.title });
 }

@@ -12,10 +12,10 @@ export type RunShared = (document: ExecutableDocument, variables: Variables, sco
  * joins a fetch that began before, and an audited document is run for each request, because each leaves its own trace.
  */
 export function shareFlights(run: RunShared): RunShared {
-  const flights = new Map<string, { readonly outcome: Promise<Outcome>; readonly signal: AbortSignal }>();
+  const flights = new Map<string, { readonly outcome: Promise<Outcome>; readonly deadline: number }>();
   const lead = (key: string, document: ExecutableDocument, variables: Variables, scope: RequestScope) => {
     const outcome = run(document, variables, scope);
-    const flight = { outcome, signal: scope.signal };
+    const flight = { outcome, deadline: scope.deadline };
     flights.set(key, flight);
     const land = () => {
       if (flights.get(key) === flight) flights.delete(key);
@@ -33,9 +33,11 @@ export function shareFlights(run: RunShared): RunShared {
     if (flight === undefined) return lead(key, document, variables, scope);
     const outcome = await flight.outcome;
     // The first one's time was up, ours may not be.
-    return flight.signal.aborted && !scope.signal.aborted ? run(document, variables, scope) : outcome;
+    return isOver(flight.deadline) && !isOver(scope.deadline) ? run(document, variables, scope) : outcome;
   };
 }
+
+const isOver = (deadline: number): boolean => performance.now() >= deadline;
 
 const keyOf = ({ id }: ExecutableDocument, variables: Variables, scope: RequestScope): string =>
   `${id} ${scope.generation} ${sightOf(scope.caller)} ${scope.acceptLanguage ?? ''} ${JSON.stringify(variables)}`;

@@ -62,14 +62,14 @@ const isMutation = (query: string): boolean => /^\s*mutation\b/.test(query);
 
 async function call(
   { name, connection, log }: SubgraphSourceOptions,
-  { requestId, signal, isBulk }: RequestScope,
+  { requestId, deadline, isBulk }: RequestScope,
   parts: { headers: Record<string, string>; body: string; repeatable: boolean },
 ): Promise<SubgraphAnswer> {
   try {
     return await connection.call({
       method: 'POST',
       path: '/graphql',
-      signal,
+      deadline,
       ...parts,
       ...(isBulk === true ? { timeoutMs: BULK_TIMEOUT_MS } : {}),
     });

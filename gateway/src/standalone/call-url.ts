@@ -18,8 +18,8 @@ export function createUrlCalls(urls: ReadonlyMap<string, URL>, timeoutMs: number
       if (url === undefined || connection === undefined) throw new Error(`No subgraph is called ${name}.`);
       const path = url.protocol === 'unix:' ? '/graphql' : `${url.pathname}${url.search}`;
       const headers = { 'content-type': 'application/json', accept: 'application/json' };
-      return async ({ use, body }, { signal, requestId }) => {
-        const call = { method: 'POST', path, headers, body, signal, timeoutMs, repeatable: use === 'query' } as const;
+      return async ({ use, body }, { deadline, requestId }) => {
+        const call = { method: 'POST', path, headers, body, deadline, timeoutMs, repeatable: use === 'query' } as const;
         const answer = await connection.call(call).catch((error: unknown) => {
           log.error({ err: error, subgraph: name, requestId }, 'subgraph_call.failed');
           throw unavailable(name);

@@ -86,11 +86,9 @@ const scope = (): RequestScope => ({
   requestId: 'standalone',
   caller: CALLER,
   generation: 0,
-  signal: NEVER,
+  // Each call of a subgraph has its own time limit.
+  deadline: Number.POSITIVE_INFINITY,
 });
-
-/** Each call of a subgraph has its own time limit. */
-const NEVER = new AbortController().signal;
 
 async function readRequest(request: IncomingMessage): Promise<GraphRequest> {
   const [path = '', search = ''] = splitOnce(request.url ?? '', '?');

@@ -149,7 +149,7 @@ function createServices(
         requestId: request.id,
         caller: known,
         generation: 1,
-        signal: AbortSignal.timeout(5000),
+        deadline: performance.now() + 5000,
       };
     },
     callOperation: async (name, variables, request) => {
