@@ -84,16 +84,17 @@ async function pay(tx: TransactionSql, { key }: Invoice, { pays, method }: Plan,
     from billing.invoices i where i.key = ${key}`;
 }
 
-/** Somebody comes by and pays an open invoice of earlier, all of it or a part. */
-export async function collectDebt({ sql, chance, tally }: ClinicDay, at: Date): Promise<void> {
+/** Somebody comes by and pays an open invoice of an earlier day, all of it or a part. Who left today without paying is late. */
+export async function collectDebt({ sql, chance, tally, date }: ClinicDay, at: Date): Promise<void> {
   const draw = chance.between(0, 9_999);
   const isPart = chance.happens(0.4);
   const method = chance.pick(['CARD', 'CASH'] as const);
   const { count } = await sql.begin(async (tx) => {
     const [invoice] = await tx<{ id: string }[]>`
-      select id from billing.invoices where status in ('ISSUED', 'PARTIALLY_PAID') order by key limit 1
-      offset ${draw}::bigint % greatest(
-        (select count(*) from billing.invoices where status in ('ISSUED', 'PARTIALLY_PAID')), 1)`;
+      with earlier as (
+        select id, key from billing.invoices where status in ('ISSUED', 'PARTIALLY_PAID') and issued_on < ${date})
+      select id from earlier order by key limit 1
+      offset ${draw}::bigint % greatest((select count(*) from earlier), 1)`;
     if (invoice === undefined) return { count: 0 };
     await tx`select billing.lock_invoice(${invoice.id})`;
     // Read again under the lock: somebody may have paid in the meantime.
