@@ -59,7 +59,8 @@ const defineReport = (
     summary,
     description:
       'By provider and by whole week (Monday to Sunday) or whole month, of the calendar as it now stands; what is not over ' +
-      'is refused. Cells of fewer than 5 patients are suppressed, and others that they could be computed from, totals included.',
+      'is refused. Cells of fewer than 5 patients are suppressed, with the totals that they could be computed from, and weeks ' +
+      'that begin or end where a month does.',
     personalData: false,
     query: z.strictObject({
       from: day.meta({ description: 'A Monday, or the first day of a month.' }),

@@ -2,7 +2,7 @@ import type { Context } from '@bridgework/kernel/context';
 import { clinicDate } from '@bridgework/kernel/upkeep';
 import { type SQL, sql } from 'drizzle-orm';
 import { appointments, visits } from '../tables.ts';
-import { rangeOf } from './report-range.ts';
+import { closedPeriods, type ReportRange, rangeOf } from './report-range.ts';
 import { type Cell, suppress } from './suppress.ts';
 
 export const REPORT_KINDS = ['DAILY_APPOINTMENTS', 'VISIT_VOLUME', 'NO_SHOW_RATE'] as const;
@@ -69,7 +69,8 @@ export async function activityReport(
   to: string,
 ): Promise<ActivityReport> {
   const today = (await clinicDate(ctx.db, ctx.now())) ?? ctx.now().toISOString().slice(0, 10);
-  const { unit, periods } = rangeOf(from, to, today);
+  const range = rangeOf(from, to, today);
+  const { unit } = range;
   const { rows, marked } = SOURCES[kind];
   // Groups of all sizes at once: a patient of two weeks is one patient of their total.
   const counted = await ctx.db.execute<Counted>(sql`
@@ -80,25 +81,20 @@ export async function activityReport(
       where base.local_date(at) between ${from}::date and ${to}::date) as placed
     group by cube (provider_id, period)`);
   const providers = [...new Set(counted.flatMap(({ provider_id: id }) => (id === null ? [] : [id])))].toSorted();
-  return { kind, from, to, unit: unit === 'week' ? 'WEEK' : 'MONTH', rows: arrange(kind, counted, providers, periods) };
+  return { kind, from, to, unit: unit === 'week' ? 'WEEK' : 'MONTH', rows: arrange(kind, counted, providers, range) };
 }
 
-function arrange(
-  kind: ReportKind,
-  counted: readonly Counted[],
-  providers: readonly string[],
-  periods: readonly string[],
-) {
+function arrange(kind: ReportKind, counted: readonly Counted[], providers: readonly string[], range: ReportRange) {
   const found = new Map(counted.map((row) => [`${row.provider_id} ${row.period}`, row]));
   const lines = [...providers, null];
-  const columns = [...periods, null];
+  const columns = [...range.periods, null];
   const at = (provider: string | null, period: string | null) => found.get(`${provider} ${period}`);
   const cells = lines.map((provider) =>
     columns.map(
       (period): Cell => ({ count: at(provider, period)?.count ?? 0, patients: at(provider, period)?.patients ?? 0 }),
     ),
   );
-  const hidden = suppress(cells);
+  const hidden = suppress(cells, closedPeriods(range));
   return lines.map((providerId, line) => ({
     providerId,
     cells: columns.map((period, column): ReportCell => {

@@ -33,6 +33,15 @@ export function rangeOf(from: string, to: string, today: string): ReportRange {
   return { unit: 'week', periods: capped(weeks) };
 }
 
+/**
+ * Weeks that are never shown: those that begin or end where a month does. By the others no day is the boundary of both a
+ * week and a month, so no sum of weeks is a sum of months, and nobody gets the days between the two by subtraction.
+ */
+export function closedPeriods({ unit, periods }: ReportRange): readonly boolean[] {
+  const meetsMonth = (day: string) => day.endsWith('-01') || dayOf(at(day) + 7 * DAY_MS).endsWith('-01');
+  return periods.map((day) => unit === 'week' && meetsMonth(day));
+}
+
 function monthsOf(from: string, to: string): string[] {
   const months: string[] = [];
   for (let day = from; day <= to && months.length <= MAX_PERIODS; ) {

@@ -7,52 +7,33 @@ export interface Cell {
 /** Fewer patients than this could be recognised. */
 export const MIN_PATIENTS = 5;
 
+const isFew = ({ patients }: Cell) => patients < MIN_PATIENTS;
+/** Nobody can be recognised in an empty cell: it is hidden, though what it is may follow from others. */
+const isSmall = (cell: Cell) => isFew(cell) && cell.patients > 0;
+
 /**
- * Which cells of a table with totals must stay hidden: those of fewer than 5 patients, and as many others that nobody can
- * compute a hidden one from what is shown. The last row and the last column are the totals. Pure.
+ * Which cells of a table with totals stay hidden: those of fewer than 5 patients, each total that one of them could be
+ * computed from, and whole periods that are `closed`. The last row is of all providers, the last column of all periods. Pure.
  *
- * In each line the shown cells and the shown total give away the sum of the hidden ones: so one hidden cell never stands
- * alone, and hidden cells together are of 5 patients at least.
+ * What is hidden depends on its period alone and never on what else was asked for, so that two reports cannot be
+ * subtracted: of a period with a small cell the sum of all is hidden, and a sum over periods is shown when it says no more
+ * than its parts, which are shown as well.
  *
+ * @see docs/decisions/0092-no-report-minus-another.md
  * @see docs/rules.md#aggregated-reports
  */
-export function suppress(table: readonly (readonly Cell[])[]): boolean[][] {
-  const hidden = table.map((row) => row.map(({ patients }) => patients < MIN_PATIENTS));
-  const lines = linesOf(table);
-  // Each round hides at least one more cell, so it ends.
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (const line of lines) {
-      const closed = line.filter(([row, column]) => hidden[row]?.[column]);
-      const patients = closed.reduce((sum, [row, column]) => sum + (table[row]?.[column]?.patients ?? 0), 0);
-      if (closed.length === 0 || (closed.length > 1 && patients >= MIN_PATIENTS)) continue;
-      const next = smallestShown(table, hidden, line);
-      if (next === undefined) continue;
-      const [row, column] = next;
-      const cells = hidden[row];
-      if (cells === undefined) continue;
-      cells[column] = true;
-      changed = true;
-    }
-  }
-  return hidden;
-}
-
-type Place = readonly [row: number, column: number];
-
-function linesOf(table: readonly (readonly Cell[])[]): Place[][] {
-  const rows = table.map((row, at) => row.map((_, column): Place => [at, column]));
-  const columns = (table[0] ?? []).map((_, column) => table.map((_row, at): Place => [at, column]));
-  return [...rows, ...columns];
-}
-
-/** An empty cell hides nothing: adding it would leave the sum of the hidden ones as it is. Its neighbours come first. */
-function smallestShown(
-  table: readonly (readonly Cell[])[],
-  hidden: readonly (readonly boolean[])[],
-  line: readonly Place[],
-) {
-  return line
-    .filter(([row, column]) => !hidden[row]?.[column])
-    .toSorted((a, b) => (table[a[0]]?.[a[1]]?.patients ?? 0) - (table[b[0]]?.[b[1]]?.patients ?? 0))[0];
+export function suppress(table: readonly (readonly Cell[])[], closed: readonly boolean[]): boolean[][] {
+  const providers = table.slice(0, -1);
+  return table.map((row, at) => {
+    const isOfAll = at === table.length - 1;
+    const hides = (cell: Cell, column: number) =>
+      closed[column] === true ||
+      isFew(cell) ||
+      (isOfAll && providers.some((provider) => isSmall(provider[column] ?? cell)));
+    const periods = row.slice(0, -1);
+    const hidden = periods.map(hides);
+    const says = periods.every((cell, column) => !hidden[column] || (cell.patients === 0 && closed[column] !== true));
+    const total = row.at(-1);
+    return [...hidden, total === undefined || isFew(total) || !says];
+  });
 }
