@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { ITEMS } from '../acceptance/specification/items.ts';
 
 const root = new URL('../../', import.meta.url);
 const page = readFileSync(new URL('docs/rules.md', root), 'utf8');
@@ -17,6 +18,11 @@ test('the page has rules', () => {
 test.each(rows)('$rule: its file and its test exist', ({ file, test: testFile, title }) => {
   expect(existsSync(new URL(file, root)), file).toBe(true);
   expect(readFileSync(new URL(testFile, root), 'utf8')).toContain(title);
+});
+
+test('every entry of the specification has its rule, once', () => {
+  const named = rows.flatMap(({ rule }) => [...rule.matchAll(/§([\d.]+)/g)].map(([, id]) => id));
+  expect(named.toSorted()).toEqual(Object.keys(ITEMS).toSorted());
 });
 
 test('every reference from the code leads to a heading', () => {

@@ -52,7 +52,7 @@ criterion(['7.2.2', '7.2.4', '10.2.1'], async () => {
     asked += 1;
     return asked <= 2 ? 503 : 204;
   });
-  await addEndpoint(failing.url, ['inventory.low_stock'], { retryScheduleSeconds: [1, 3] });
+  await addEndpoint(failing.url, ['inventory.low_stock'], { retryScheduleSeconds: [1, 5] });
   await happen('inventory.low_stock');
   await eventually(() => failing.events.length === 3, { withinMs: 20_000 });
   const [one, two, three] = failing.events;
