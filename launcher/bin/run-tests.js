@@ -2,7 +2,7 @@
 /**
  * `npm test`: the whole suite (or the files named after `--`) by vitest, and at the very end one line that says how it
  * went: `123 passed, 0 failed`. The Redis suites start servers of their own (test/support/redis.ts); where there is
- * nothing to start, this says that they were skipped and how to run them.
+ * nothing to start, this says that they were skipped and how to run them. The same of what LibreOffice would open.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -78,6 +78,11 @@ async function main() {
     process.stdout.write(
       '\nThe Redis suites were SKIPPED: there is neither REDIS_URL nor a redis-server or valkey-server on PATH.\n' +
         'To run them: apt-get install redis-server && npm test, or REDIS_URL=redis://127.0.0.1:6379 npm test\n',
+    );
+  }
+  if (!isOnPath(['soffice'])) {
+    process.stdout.write(
+      '\nThe exports were NOT OPENED in LibreOffice: there is no soffice on PATH. To open them: apt-get install libreoffice-calc\n',
     );
   }
   process.stdout.write(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
