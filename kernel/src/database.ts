@@ -28,7 +28,9 @@ export interface DatabaseOptions {
 export function openDatabase(options: DatabaseOptions): Database {
   const client = postgres(options.url, {
     max: options.maxConnections ?? 8,
-    connection: { application_name: options.applicationName },
+    // Prepared statements are planned for their values each time, as unprepared ones are: what a month's partition or a
+    // rare status makes cheap stays so.
+    connection: { application_name: options.applicationName, plan_cache_mode: 'force_custom_plan' },
     onnotice: () => undefined,
   });
   return {

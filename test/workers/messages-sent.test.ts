@@ -117,7 +117,8 @@ describe('a reminder goes', () => {
       StatusCallback: `https://clinic.example/api/v1/callbacks/messages/twilio?message=${row?.id ?? ''}`,
     });
     expect(row).toMatchObject({ attempts: 1, segments: 1, provider: 'twilio' });
-    expect(lines.join('\n')).toContain(row?.id);
+    // The line is written when the message is settled, a moment after others can see it.
+    await eventually(() => lines.join('\n').includes(row?.id ?? 'an id'));
     expect(lines.join('\n')).not.toContain(PHONE.slice(4));
   });
 
@@ -248,6 +249,8 @@ describe('a provider that', () => {
       return (await rows()).every(({ status }) => status === 'SENT' || FINAL.includes(status));
     });
     expect((await rows()).filter(({ status }) => status === 'SENT').length).toBeGreaterThanOrEqual(40 - 2 * 8);
+    // It is well again when nothing waits any more, which is seen after the last message has ended.
+    await eventually(async () => (await told()).length > 1);
     expect(await alerts()).toEqual(['twilio']);
     expect(await told()).toEqual(['provider.failing', 'provider.recovered']);
   });

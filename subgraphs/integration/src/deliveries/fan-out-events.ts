@@ -48,9 +48,11 @@ export async function fanOutEvents(ctx: Context, { limit }: { readonly limit: nu
       on conflict do nothing
     ), marked as (
       update outbox.events v set fanned_out_at = clock_timestamp()
-      from claimed c where v.key = c.key and v.event_month = c.event_month
+      from claimed c where v.key = c.key and v.event_month = c.event_month returning v.key
     )
-    select (select count(*)::integer from claimed) as events,
+    -- What was marked is read here, so that it is marked while the statement runs: left to the end, where PostgreSQL
+    -- 18.4 finishes changes that nobody reads, choosing the month's partition brings the whole server down.
+    select (select count(*)::integer from marked) as events,
       (select coalesce(jsonb_agg(distinct endpoint_id) filter (where open), '[]') from numbered) as endpoint_ids
   `);
   return { events: row?.events ?? 0, endpointIds: row?.endpoint_ids ?? [] };
