@@ -1,12 +1,19 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { admits, type Breaker, CLOSED, observe, WINDOW_MS } from '../../workers/src/outbound/breaker.ts';
+import {
+  admits,
+  type Breaker,
+  CLOSED,
+  type Observation,
+  observe,
+  WINDOW_MS,
+} from '../../workers/src/outbound/breaker.ts';
 
 const T0 = 1_800_000_000_000;
 const success = (atMs: number) => ({ success: true, unreachable: false, atMs });
 const failure = (atMs: number) => ({ success: false, unreachable: false, atMs });
 const unreachable = (atMs: number) => ({ success: false, unreachable: true, atMs });
-const after = (seen: readonly Parameters<typeof observe>[1][], from: Breaker = CLOSED) => seen.reduce(observe, from);
+const after = (seen: readonly Observation[], from: Breaker = CLOSED) => seen.reduce(observe, from);
 const times = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, index) => make(index));
 
@@ -78,3 +85,56 @@ test('a receiver that always answers well never meets an open breaker, and memor
     }),
   );
 });
+
+/** What the rules say of a whole history, told without buckets or counters: the promise, not the way it is kept. */
+function judgeHistory(history: readonly Observation[]) {
+  let since: Observation[] = [];
+  let open: { readonly until: number; readonly times: number; readonly probes: number } | undefined;
+  const opened = (atMs: number, times: number) => {
+    since = [];
+    open = { until: atMs + Math.min(30_000 * 2 ** times, 900_000), times: times + 1, probes: 0 };
+  };
+  for (const seen of history) {
+    if (open !== undefined) {
+      if (seen.atMs < open.until) continue;
+      if (!seen.success) opened(seen.atMs, open.times);
+      else if (open.probes === 1) open = undefined;
+      else open = { ...open, probes: open.probes + 1, until: Number.NEGATIVE_INFINITY };
+      continue;
+    }
+    since.push(seen);
+    const recent = since.filter(({ atMs }) => atMs > seen.atMs - WINDOW_MS);
+    const failed = recent.filter(({ success: isSuccess }) => !isSuccess).length;
+    const inARow = since.length - 1 - since.findLastIndex(({ unreachable: one }) => !one);
+    if (inARow >= 5 || (!seen.success && recent.length >= 10 && failed / recent.length >= 0.7)) opened(seen.atMs, 0);
+  }
+  return { isClosed: open === undefined, until: open?.until };
+}
+
+test('every history of nine requests, of four kinds and moments, leads where the rules say', () => {
+  // Each a request at its distance from the one before; the last is one after the longest first wait.
+  const KINDS = [
+    { success: true, unreachable: false, waitMs: 1 },
+    { success: false, unreachable: false, waitMs: 1 },
+    { success: false, unreachable: true, waitMs: 1 },
+    { success: true, unreachable: false, waitMs: 60_000 },
+  ];
+  let judged = 0;
+  const walk = (length: number, breaker: Breaker, history: readonly Observation[], nowMs: number): void => {
+    const { isClosed, until = 0 } = judgeHistory(history);
+    if (admits(breaker, nowMs) !== (isClosed ? 'all' : nowMs < until ? 'none' : 'probe')) {
+      expect.fail(`${JSON.stringify(breaker)} after ${JSON.stringify(history)}`);
+    }
+    judged += 1;
+    if (length === 0) return;
+    for (const { waitMs, ...kind } of KINDS) {
+      const seen = { ...kind, atMs: nowMs + waitMs };
+      walk(length - 1, observe(breaker, seen), [...history, seen], seen.atMs);
+    }
+  };
+  walk(9, CLOSED, [], T0);
+  // The rate needs ten requests: once more behind eight failures that were answered.
+  const eight = times(8, (index) => failure(T0 + index));
+  walk(6, after(eight), eight, T0 + 7);
+  expect(judged).toBe((4 ** 10 - 1) / 3 + (4 ** 7 - 1) / 3);
+}, 30_000);
