@@ -2,8 +2,9 @@ import { randomInt } from 'node:crypto';
 import { createLogger } from '@bridgework/kernel/logger';
 import { EVENT_TYPES, SCOPE_NAMES } from '@bridgework/schema';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Answer, type Clinic, type Partner, startClinic } from '../support/clinic.ts';
+import { type Clinic, startClinic } from '../support/clinic.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Answer, Partner } from '../support/partner.ts';
 import { openRedis, type TestRedis, whyNoRedis } from '../support/redis.ts';
 
 /**

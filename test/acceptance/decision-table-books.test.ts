@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Answer } from '../support/clinic.ts';
+import type { Answer } from '../support/partner.ts';
 import { capture, DAY_MS, type Desk, KEPT, openDesk, RECORDED, slugOf } from './payments/desk.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Partner } from '../support/clinic.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Partner } from '../support/partner.ts';
 import { openRedis, type TestRedis, whyNoRedis } from '../support/redis.ts';
 import { capture, type Desk, openDesk, RECORDED } from './payments/desk.ts';
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Clinic, type Partner, startClinic } from '../support/clinic.ts';
+import { type Clinic, startClinic } from '../support/clinic.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Partner } from '../support/partner.ts';
 
 let clinic: Clinic;
 let accountant: Partner;

@@ -2,8 +2,9 @@ import { lookup } from 'node:dns/promises';
 import { get } from 'node:https';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Canary, startCanary } from '../support/canary.ts';
-import { type Clinic, type Partner, startClinic } from '../support/clinic.ts';
+import { type Clinic, startClinic } from '../support/clinic.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Partner } from '../support/partner.ts';
 
 let clinic: Clinic;
 let partner: Partner;

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Clinic, type OpenGateway, type Partner, startClinic } from '../support/clinic.ts';
+import { type Clinic, type OpenGateway, startClinic } from '../support/clinic.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Partner } from '../support/partner.ts';
 
 /**
  * Row 23 of the decision table: the process that recorded a payment is killed after its commit and before its answer. The

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Clinic, type Partner, startClinic } from '../support/clinic.ts';
+import { type Clinic, startClinic } from '../support/clinic.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Partner } from '../support/partner.ts';
 import { sampleMutations } from '../support/sample-mutations.ts';
 
 let clinic: Clinic;

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { twilioSignature } from '../../subgraphs/integration/src/messages/twilio-callback.ts';
 import { whatsAppSignature } from '../../subgraphs/integration/src/messages/whatsapp-callback.ts';
-import { type Answer, type Clinic, startClinic } from '../support/clinic.ts';
+import { type Clinic, startClinic } from '../support/clinic.ts';
+import type { Answer } from '../support/partner.ts';
 
 const PUBLIC_URL = 'https://clinic.example';
 const TOKEN = 'twilio auth token';

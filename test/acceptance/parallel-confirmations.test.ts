@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Clinic, type Partner, startClinic } from '../support/clinic.ts';
+import { type Clinic, startClinic } from '../support/clinic.ts';
+import type { Partner } from '../support/partner.ts';
 import { countEffects, NOTHING } from './payments/effects.ts';
 
 /** `npm run race:payments` plays 200 rounds; the suite a few. */

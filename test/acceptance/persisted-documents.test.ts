@@ -10,8 +10,9 @@ import { generatePersistedQueryIdsFromManifest } from '@apollo/persisted-query-l
 import { generateIntegrationToken } from '@bridgework/kernel/integration-token';
 import type { Scope } from '@bridgework/schema';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Answer, type Clinic, exampleDocuments, type Partner, startClinic } from '../support/clinic.ts';
+import { type Clinic, exampleDocuments, startClinic } from '../support/clinic.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Answer, Partner } from '../support/partner.ts';
 
 const DAY_SHEET_SCOPES: readonly Scope[] = [
   'read:appointments',

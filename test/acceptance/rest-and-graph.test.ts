@@ -1,8 +1,9 @@
 import { SCOPE_NAMES, type Scope } from '@bridgework/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Chance, createChance } from '../rest/fuzz/chance.ts';
-import { type Answer, type Clinic, type Partner, startClinic } from '../support/clinic.ts';
+import { type Clinic, startClinic } from '../support/clinic.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Answer, Partner } from '../support/partner.ts';
 import { type Ids, SOURCES, type Source } from './rest-and-graph/sources.ts';
 
 /** The graph is asked by query text that was written for this test, not by the documents that REST runs. */

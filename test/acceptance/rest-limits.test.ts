@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Answer, Partner } from '../support/clinic.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Answer, Partner } from '../support/partner.ts';
 import { openRedis, type TestRedis, whyNoRedis } from '../support/redis.ts';
 import { type SplitClinic, startSplitClinic } from '../support/split-clinic.ts';
 

@@ -1,6 +1,7 @@
 import type { Sql } from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Clinic, type Partner, startClinic } from '../support/clinic.ts';
+import { type Clinic, startClinic } from '../support/clinic.ts';
+import type { Partner } from '../support/partner.ts';
 
 const SLOTS = 30;
 const DAY_MS = 86_400_000;

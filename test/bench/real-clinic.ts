@@ -16,8 +16,8 @@ import {
 } from '@bridgework/launcher';
 import { SUBGRAPH_NAMES } from '@bridgework/schema';
 import type { Sql } from 'postgres';
-import { createPerson, createRequest, type Partner, type PartnerOptions, registerPartner } from '../support/clinic.ts';
 import { startOwnCluster } from '../support/own-cluster.ts';
+import { createPerson, createRequest, type Partner, type PartnerOptions, registerPartner } from '../support/partner.ts';
 import { SCOPES_OF_READING } from './documents.ts';
 import type { StockOrder } from './processes/stock-gateway.ts';
 import { messageOf, type Started, startBuilt, startSource, untilReady } from './start-process.ts';

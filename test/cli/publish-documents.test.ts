@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { runCommand } from '@bridgework/cli';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Clinic, type Partner, startClinic } from '../support/clinic.ts';
+import { type Clinic, startClinic } from '../support/clinic.ts';
+import type { Partner } from '../support/partner.ts';
 
 let clinic: Clinic;
 let partner: Partner;

@@ -1,7 +1,8 @@
 import type { Scope } from '@bridgework/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { routes } from '../../gateway/src/rest/routes.ts';
-import { type Clinic, type Partner, startClinic } from '../support/clinic.ts';
+import { type Clinic, startClinic } from '../support/clinic.ts';
+import type { Partner } from '../support/partner.ts';
 import { type CorpusAnswer, type CorpusRequest, readCorpus, writeCorpus } from './rest-corpus/corpus.ts';
 import { createFixedClinic } from './rest-corpus/fixed-clinic.ts';
 import { createPlayer } from './rest-corpus/play.ts';

@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { readContract } from '@bridgework/kernel/contract-files';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Clinic, type Partner, startClinic } from '../support/clinic.ts';
+import { type Clinic, startClinic } from '../support/clinic.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Partner } from '../support/partner.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const SDL = readContract('supergraph.graphql');

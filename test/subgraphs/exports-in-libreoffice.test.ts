@@ -37,7 +37,7 @@ const CONTENTS = [
     ],
   }),
 ];
-/** Text that asks to be computed, and Arabic beside commas and quotation marks: no export has any yet, its writers take it. */
+/** Text that asks to be computed, and Arabic beside commas and quotation marks. The exports hold numbers and codes; their writers take any text. */
 const TEXTS = ['=1+1', '+966', '-1', '@SUM(A1)', '=HYPERLINK("http://127.0.0.1/","x")', 'نص، عربي "مقتبس"'];
 const TYPED: ExportTable = {
   columns: [

@@ -15,7 +15,8 @@ import {
 } from '@bridgework/launcher';
 import { SUBGRAPH_NAMES } from '@bridgework/schema';
 import postgres, { type Sql } from 'postgres';
-import { type Clinic, createFilledDatabase, createPerson, createRequest, registerPartner } from './clinic.ts';
+import { type Clinic, createFilledDatabase } from './clinic.ts';
+import { createPerson, createRequest, registerPartner } from './partner.ts';
 
 /** The product as it runs on several machines: processes of their own, over TCP. */
 export interface SplitClinic extends Pick<Clinic, 'huda' | 'omar' | 'partner'> {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { ISql, Sql } from 'postgres';
 import { expect } from 'vitest';
-import { type Answer, type Clinic, type ClinicOptions, type Partner, startClinic } from '../../support/clinic.ts';
+import { type Clinic, type ClinicOptions, startClinic } from '../../support/clinic.ts';
 import { eventually } from '../../support/eventually.ts';
+import type { Answer, Partner } from '../../support/partner.ts';
 import { countEffects, type Effects, NOTHING } from './effects.ts';
 
 export const DAY_MS = 86_400_000;

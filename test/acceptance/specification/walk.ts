@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { EVENT_TYPES, SCOPE_NAMES } from '@bridgework/schema';
 import { expect, test } from 'vitest';
-import { type Clinic, createFilledDatabase, type Partner, startClinic } from '../../support/clinic.ts';
+import { type Clinic, createFilledDatabase, startClinic } from '../../support/clinic.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type FakeProvider, startMessageProvider } from '../../support/message-provider.ts';
+import type { Partner } from '../../support/partner.ts';
 import { type Receiver, startReceiver } from '../../support/receiver.ts';
 import { ITEMS, type ItemId } from './items.ts';
 

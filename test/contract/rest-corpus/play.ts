@@ -1,5 +1,5 @@
-import type { Answer } from '../../support/clinic.ts';
 import { eventually } from '../../support/eventually.ts';
+import type { Answer } from '../../support/partner.ts';
 import type { Corpus, CorpusAnswer, CorpusRequest } from './corpus.ts';
 
 export type Send = (as: CorpusRequest['as'], method: string, path: string, init: RequestInit) => Promise<Answer>;
