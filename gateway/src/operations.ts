@@ -8,6 +8,7 @@ import { documentIdOf, type PrepareDocument } from './documents/prepare-document
 import { auditing, REFUSED_READS, type RunDocument } from './documents/run-document.ts';
 import type { ExecutableDocument, RequestScope } from './graph/execute.ts';
 import { refusalIn } from './graph/report-errors.ts';
+import type { TextBody } from './graph/text-body.ts';
 
 /**
  * Runs an operation of the product's own set (`schema/operations/rest-v1`) as the request's caller: the same scope
@@ -52,11 +53,14 @@ export function createCallOperation(operations: ProductOperations, run: RunDocum
   return async (name, variables, request) => {
     const document = operationNamed(operations, name);
     const executed = await run(document, variables, request, { entity: 'operation', entityId: name });
-    if (executed.errors === undefined) return JSON.parse(executed.json) as Record<string, unknown>;
+    if (executed.errors === undefined) return dataIn(executed.body);
     const [first] = executed.errors.toSorted((left, right) => severity(right) - severity(left));
     throw (first && refusalIn(first)) ?? new DomainError('INTERNAL');
   };
 }
+
+const dataIn = ({ text }: TextBody): Record<string, unknown> =>
+  (JSON.parse(text) as { data: Record<string, unknown> }).data;
 
 /** The permission alone, before the input is read: what a caller may not do is not commented on any further. */
 export function createAuthorizeOperation(

@@ -26,7 +26,7 @@ const REDACTED_KEYS = [
 ];
 
 /** Lines go out together, soon, and at once when the process ends or says `fatal`: a write apiece costs more than the line. */
-const BATCHED = { dest: 1, sync: false, minLength: 4096, periodicFlush: 100 };
+const BATCHED = { dest: 1, sync: false, minLength: 32_768, maxWrite: 65_536, periodicFlush: 100 };
 
 export function createLogger(
   process: string,

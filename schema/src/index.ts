@@ -5,7 +5,7 @@ export * from './authorization/examine-document.ts';
 export * from './authorization/extract-requirements.ts';
 export * from './authorization/find-breaks.ts';
 export * from './authorization/measure-document.ts';
-export * from './authorization/page-size.ts';
+export * from './authorization/measure-requests.ts';
 export * from './authorization/read-graph.ts';
 export * from './authorization/requirements.ts';
 export * from './control.ts';

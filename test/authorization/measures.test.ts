@@ -1,4 +1,11 @@
-import { costOf, DOCUMENT_LIMITS, findExcess, measureDocument, readCostModel } from '@bridgework/schema';
+import {
+  costOf,
+  DOCUMENT_LIMITS,
+  findExcess,
+  measureDocument,
+  measureRequests,
+  readCostModel,
+} from '@bridgework/schema';
 import { expect, test } from 'vitest';
 import { readDocument, schema, supergraph } from './documents.ts';
 
@@ -57,4 +64,23 @@ test('measures fragments that spread fragments in no time', () => {
   const text = `{ appointment(id: "a") { ...F0 } } ${fragments.join(' ')}`;
   expect(measureDocument(readDocument(text)).depth).toBe(2);
   expect(cost(text)).toBe(1);
+});
+
+test('a cost that is remembered is the cost that would be counted', () => {
+  const documents = [
+    'query ($first: Int!, $inner: Int! = 4) { appointments(first: $first) { edges { node { id } } } visits(first: $inner) { edges { node { id } } } }',
+    'query ($first: Int!) { appointments(first: $first) { ...Page } } fragment Page on AppointmentConnection { edges { node { visit { materialsUsed { item { sku } } } } } }',
+    '{ me { name } }',
+  ].map(readDocument);
+  const sizes = [undefined, null, 0, 1, 7, 100, -1, 1.5, 'many', true];
+  for (const document of documents) {
+    const measures = measureRequests(schema, model, document);
+    // Twice: the second time from memory.
+    for (const first of [...sizes, ...sizes]) {
+      for (const inner of sizes) {
+        const variables = { ...(first === undefined ? {} : { first }), ...(inner === undefined ? {} : { inner }) };
+        expect(measures.cost(variables)).toBe(costOf(schema, model, document, variables));
+      }
+    }
+  }
 });

@@ -79,9 +79,9 @@ async function observe(run: () => Promise<Outcome>, fault: Fault | undefined, se
     .calls()
     .map((call) => call.replaceAll(/\s+/g, ' '))
     .toSorted();
-  const data = outcome.json === undefined ? outcome.data : (JSON.parse(outcome.json) as unknown);
+  const data = outcome.body === undefined ? outcome.data : (JSON.parse(outcome.body.text) as { data: unknown }).data;
   return {
-    text: outcome.json ?? JSON.stringify(data),
+    text: outcome.body?.text ?? JSON.stringify({ data }),
     data,
     errors: outcome.errors?.map(describeError).toSorted() ?? [],
     asked,

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Outcome } from '../../gateway/src/graph/compile-document.ts';
 import type { ExecutableDocument, RequestScope } from '../../gateway/src/graph/execute.ts';
 import { shareFlights } from '../../gateway/src/graph/single-flight.ts';
+import { TextBody } from '../../gateway/src/graph/text-body.ts';
 
 const document = (id: string, changes: Partial<ExecutableDocument> = {}): ExecutableDocument => ({
   id,
@@ -28,7 +29,8 @@ const scope = (changes: Partial<RequestScope> = {}): RequestScope => ({
 /** Counts runs; each ends when it is told to. */
 function countingRun() {
   const ends: (() => void)[] = [];
-  const run = () => new Promise<Outcome>((resolve) => ends.push(() => resolve({ json: String(ends.length) })));
+  const run = () =>
+    new Promise<Outcome>((resolve) => ends.push(() => resolve({ body: TextBody.ofText(String(ends.length)) })));
   return { shared: shareFlights(run), ends };
 }
 

@@ -79,7 +79,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
       repeatable: false,
     });
     if (answer.status !== 200) throw new RegistryAnswerError(answer.status, `POST ${path}`);
-    return parseJson(answer.body);
+    return parseJson(answer.body.text);
   };
   return {
     async openStream(signal) {

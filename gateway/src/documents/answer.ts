@@ -33,7 +33,7 @@ export function sendResult(
   options: { readonly personalData: boolean },
 ): FastifyReply {
   if (result.errors !== undefined) return sendErrors(request, reply, result.errors);
-  const body = `{"data":${result.json}}`;
+  const body = result.body.bytes;
   reply
     .code(200)
     .header('cache-control', options.personalData ? 'no-store' : 'private, no-cache')

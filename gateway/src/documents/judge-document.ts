@@ -2,14 +2,13 @@ import { DomainError } from '@bridgework/kernel/errors';
 import type { SignedCaller } from '@bridgework/kernel/signed-caller';
 import {
   type CostModel,
-  costOf,
   DOCUMENT_LIMITS,
   type DocumentLimits,
   type DocumentRequirement,
   findExcess,
-  findLargestPage,
   isAllowed,
-  type LargestPage,
+  measureRequests,
+  type RequestMeasures,
   type Scope,
 } from '@bridgework/schema';
 import type { GraphQLSchema } from 'graphql';
@@ -39,8 +38,9 @@ export function judgeDocument(
 ): number {
   requirePermission(document.requirement, caller);
   requireVariables(rules.schema, document.document, variables);
-  const cost = costOf(rules.schema, rules.cost, document.document, variables);
-  const pageSize = largestPageOf(rules, document)(variables);
+  const measures = measuresOf(rules, document);
+  const cost = measures.cost(variables);
+  const pageSize = measures.largestPage(variables);
   const excess = findExcess({ cost, pageSize }, limits);
   if (excess.length > 0) throw new DomainError('LIMIT_EXCEEDED', { detail: excess.join(' ') });
   if (document.operation === 'mutation' && !rules.mayWrite()) {
@@ -52,12 +52,12 @@ export function judgeDocument(
   return cost;
 }
 
-const largestPages = new WeakMap<ExecutableDocument, LargestPage>();
+const known = new WeakMap<ExecutableDocument, RequestMeasures>();
 
-function largestPageOf({ schema, cost }: JudgeRules, document: ExecutableDocument): LargestPage {
-  const known = largestPages.get(document) ?? findLargestPage(schema, cost, document.document);
-  largestPages.set(document, known);
-  return known;
+function measuresOf({ schema, cost }: JudgeRules, document: ExecutableDocument): RequestMeasures {
+  const measures = known.get(document) ?? measureRequests(schema, cost, document.document);
+  known.set(document, measures);
+  return measures;
 }
 
 /** Throws INSUFFICIENT_SCOPE or FORBIDDEN. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { DomainError, type ErrorCode } from '@bridgework/kernel/errors';
 import type { Logger } from '@bridgework/kernel/logger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -164,10 +165,11 @@ function reportRefused(
 
 function parseBody(body: Buffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    if (isUtf8(body)) return JSON.parse(body.toString('utf8'));
   } catch {
-    throw new DomainError('MALFORMED_JSON');
+    // What is no JSON and what is no text are refused alike.
   }
+  throw new DomainError('MALFORMED_JSON');
 }
 
 function searchOf(request: FastifyRequest): string {

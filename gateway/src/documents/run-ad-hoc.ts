@@ -159,7 +159,7 @@ function withReportedErrors(supergraph: Supergraph, log: Logger): Gateway {
           const only = withOneOperation(document, operation);
           const outcome = await supergraph.run({ id, document: only }, request.variables ?? {}, scope);
           const executed = reportErrors(outcome, scope, log);
-          if (executed.json !== undefined) return { data: JSON.parse(executed.json) };
+          if (executed.body !== undefined) return JSON.parse(executed.body.text);
           return { data: executed.data, errors: executed.errors };
         },
       };

@@ -4,16 +4,18 @@ import { type DocumentNode, GraphQLError, type GraphQLSchema, visit } from 'grap
 import { compileConditions, NO_TRUTHS } from './conditions.ts';
 import type { RequestScope } from './execute.ts';
 import { compilePlan, NotCompilable } from './plan/compile-plan.ts';
+import { compilePassThrough } from './plan/pass-through.ts';
 import type { PlanParts, PlanRun } from './plan/plan-run.ts';
 import type { Separated } from './required-arguments.ts';
 import { type ObjectShape, shapeOfOperation, type Truths } from './shape/collect.ts';
 import { compilePrinter, type Print } from './shape/compile-printer.ts';
 import { completeData, type Path } from './shape/complete.ts';
+import { TextBody } from './text-body.ts';
 
-/** What a document brought: the JSON of its data where nothing was amiss, or data with raw errors. */
+/** What a document brought: the whole answer, `{"data":…}`, where nothing was amiss, or data with raw errors. */
 export type Outcome =
-  | { readonly json: string; readonly errors?: undefined }
-  | { readonly json?: undefined; readonly data: Record<string, unknown> | null; readonly errors: readonly unknown[] };
+  | { readonly body: TextBody; readonly errors?: undefined }
+  | { readonly body?: undefined; readonly data: Record<string, unknown> | null; readonly errors: readonly unknown[] };
 
 export interface CompiledDocument {
   /** Fetches by the plan and prints. Throws VALIDATION_FAILED for a condition that is null. */
@@ -45,7 +47,6 @@ export function compileDocument(
   onCompleted: () => void,
 ): CompiledDocument {
   refuseIntrospection(document);
-  const steps = plans.map((plan) => compilePlan(parts, plan));
   const conditions = compileConditions(document, plans);
   const variants = new Map<string, Variant>();
   const variantOf = (truths: Truths): Variant => {
@@ -58,15 +59,19 @@ export function compileDocument(
     if (variants.size < MAX_PRINTERS) variants.set(key, variant);
     return variant;
   };
-  if (conditions.isEmpty) refuseUnanswerable(variantOf(NO_TRUTHS).shape, plans);
+  const onlyShape = conditions.isEmpty ? variantOf(NO_TRUTHS).shape : undefined;
+  if (onlyShape !== undefined) refuseUnanswerable(onlyShape, plans);
+  const passes = onlyShape === undefined ? undefined : compilePassThrough(parts.schema, onlyShape, plans);
+  const steps = plans.map((plan) => compilePlan({ ...parts, passes }, plan));
   return {
     async run(variables, scope) {
       const truths = conditions.read(variables);
       const run: PlanRun = { data: {}, variables, truths, scope, errors: [], covered: [] };
       for (const step of steps) await step(run);
+      if (run.whole !== undefined) return { body: run.whole };
       const { shape, print } = variantOf(truths);
       const json = run.errors.length === 0 ? print?.(run.data) : undefined;
-      if (json !== undefined) return { json };
+      if (json !== undefined) return { body: bodyOf(json) };
       onCompleted();
       const toAnswer = (path: Path): Path => path.map((step) => (typeof step === 'string' ? answeredAs(step) : step));
       const { data, errors } = completeData(
@@ -74,10 +79,13 @@ export function compileDocument(
         run.data,
       );
       const all = [...run.errors.map((error) => movedTo(error, toAnswer)), ...errors];
-      return all.length === 0 ? { json: JSON.stringify(data) } : { data, errors: all };
+      return all.length === 0 ? { body: bodyOf(JSON.stringify(data)) } : { data, errors: all };
     },
   };
 }
+
+/** The answer that shows these data. */
+export const bodyOf = (json: string): TextBody => TextBody.ofText(`{"data":${json}}`);
 
 /** An error whose path is that of the answer. */
 function movedTo(error: unknown, toAnswer: (path: Path) => Path): unknown {

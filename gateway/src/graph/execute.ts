@@ -1,6 +1,7 @@
 import type { SignedCaller } from '@bridgework/kernel/signed-caller';
 import type { DocumentRequirement } from '@bridgework/schema';
 import type { DocumentNode, GraphQLError } from 'graphql';
+import type { TextBody } from './text-body.ts';
 
 /** A document that was validated against the graph and planned. One operation. */
 export interface ExecutableDocument {
@@ -30,11 +31,11 @@ export interface RequestScope {
   readonly acceptLanguage?: string;
 }
 
-/** What may be shown of an execution: the JSON of its data, as it was printed, or its errors. */
+/** What may be shown of an execution: the whole answer, `{"data":…}`, or its errors. */
 export type Executed =
-  | { readonly json: string; readonly errors?: undefined }
+  | { readonly body: TextBody; readonly errors?: undefined }
   | {
-      readonly json?: undefined;
+      readonly body?: undefined;
       readonly data: Record<string, unknown> | null;
       readonly errors: readonly GraphQLError[];
     };

@@ -4,7 +4,7 @@ import { type QueryPlan, QueryPlanner } from '@apollo/query-planner';
 import { DomainError } from '@bridgework/kernel/errors';
 import type { Logger } from '@bridgework/kernel/logger';
 import { type DocumentNode, type ExecutionResult, type GraphQLSchema, parse } from 'graphql';
-import { type CompiledDocument, compileDocument, type Outcome } from './compile-document.ts';
+import { bodyOf, type CompiledDocument, compileDocument, type Outcome } from './compile-document.ts';
 import type { ExecutableDocument, RequestScope } from './execute.ts';
 import { NotCompilable } from './plan/compile-plan.ts';
 import type { CallSubgraph } from './plan/plan-run.ts';
@@ -134,7 +134,7 @@ function createReference({ sdl, callOf, log }: SupergraphOptions, store: PlanSto
 function outcomeOf({ data, errors = [], extensions }: ExecutionResult): Outcome {
   const holes = Array.isArray(extensions?.valueCompletion) ? (extensions.valueCompletion as unknown[]) : [];
   const all = [...errors, ...holes];
-  return all.length === 0 ? { json: JSON.stringify(data) } : { data: data ?? null, errors: all };
+  return all.length === 0 ? { body: bodyOf(JSON.stringify(data)) } : { data: data ?? null, errors: all };
 }
 
 /** `queryHash` is the key of the plan, as long as no operation name is given. */

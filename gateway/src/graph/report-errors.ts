@@ -16,7 +16,7 @@ export function reportErrors(
   scope: Pick<RequestScope, 'requestId' | 'deadline'>,
   log: Logger,
 ): Executed {
-  if (outcome.json !== undefined) return outcome;
+  if (outcome.body !== undefined) return outcome;
   const { data, errors } = outcome;
   return { data, errors: errors.slice(0, MAX_ERRORS).map((error) => reportError(error, scope, log)) };
 }

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Address } from '@bridgework/kernel/config';
 import { SUBGRAPH_NAMES, type SubgraphName } from '@bridgework/schema';
 import { type Dispatcher, Pool } from 'undici';
+import { TextBody } from './text-body.ts';
 
 /**
  * One call may take this long, connecting and reading included: longer than the two seconds that a write may wait for its
@@ -24,7 +25,7 @@ export interface SubgraphCall {
 
 export interface SubgraphAnswer {
   readonly status: number;
-  readonly body: string;
+  readonly body: TextBody;
 }
 
 /** Connections to one subgraph, over its unix socket or HTTP origin. Errors are undici's own: mask them at the caller. */
@@ -114,7 +115,7 @@ function send(pool: Pool, call: SubgraphCall, endsAt: number): Promise<SubgraphA
           settle();
           const [first] = chunks;
           const whole = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
-          resolve({ status, body: whole.toString('utf8') });
+          resolve({ status, body: TextBody.ofBytes(whole) });
         },
         onResponseError(_controller, error) {
           settle();

@@ -7,6 +7,7 @@ import type { RequestScope } from './execute.ts';
 import type { CallSubgraph } from './plan/plan-run.ts';
 import type { SignedCall } from './sign-calls.ts';
 import type { SubgraphAnswer, SubgraphConnection } from './subgraph-pools.ts';
+import type { TextBody } from './text-body.ts';
 
 /** What the executor carries from the request to each call. */
 export interface ExecutionContext extends Record<string, unknown> {
@@ -48,7 +49,7 @@ export function toDataSource(call: CallSubgraph): GraphQLDataSource<ExecutionCon
     async process({ request, context }) {
       const { query = '', variables, operationName } = request;
       const body = JSON.stringify({ query, variables, operationName });
-      const text = await call(
+      const { text } = await call(
         { use: isMutation(query) ? 'mutation' : 'query', body },
         (context as ExecutionContext).scope,
       );
@@ -79,10 +80,15 @@ async function call(
   }
 }
 
-function readAnswer({ name, log }: SubgraphSourceOptions, { requestId }: RequestScope, answer: SubgraphAnswer): string {
-  if (answer.status === 200 && answer.body.startsWith('{')) return answer.body;
+function readAnswer(
+  { name, log }: SubgraphSourceOptions,
+  { requestId }: RequestScope,
+  answer: SubgraphAnswer,
+): TextBody {
+  if (answer.status === 200 && answer.body.bytes[0] === OPENING_BRACE) return answer.body;
   log.error({ subgraph: name, status: answer.status, requestId }, 'subgraph_call.refused');
   throw answer.status >= 500 || answer.status === 429 ? unavailable() : new DomainError('INTERNAL');
 }
 
+const OPENING_BRACE = 0x7b;
 const unavailable = () => new DomainError('TEMPORARILY_UNAVAILABLE', { retryAfterSeconds: 1 });

@@ -25,7 +25,7 @@ export function createUrlCalls(urls: ReadonlyMap<string, URL>, timeoutMs: number
           throw unavailable(name);
         });
         // A GraphQL response is one under any status.
-        if (answer.body.trimStart().startsWith('{')) return answer.body;
+        if (answer.body.text.trimStart().startsWith('{')) return answer.body;
         log.error({ subgraph: name, status: answer.status, requestId }, 'subgraph_call.refused');
         throw unavailable(name);
       };

@@ -129,9 +129,9 @@ function parse(text: string): unknown {
   }
 }
 
-function write(outcome: Outcome): string {
-  if (outcome.json !== undefined) return `{"data":${outcome.json}}`;
-  return JSON.stringify({ data: outcome.data, errors: outcome.errors.map(show) });
+function write(outcome: Outcome): Buffer {
+  if (outcome.body !== undefined) return outcome.body.bytes;
+  return Buffer.from(JSON.stringify({ data: outcome.data, errors: outcome.errors.map(show) }));
 }
 
 /** Subgraphs' own words: there is nobody here from whom they would have to be kept. */
@@ -145,14 +145,14 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: unkno
   if (!(error instanceof DomainError)) log.error({ err: error }, 'request.failed');
   const refusal = error instanceof DomainError ? error : new DomainError('INTERNAL');
   const body = { errors: [{ message: refusal.message, extensions: toExtensions(refusal) }] };
-  send(request, response, ERRORS[refusal.code].status, JSON.stringify(body));
+  send(request, response, ERRORS[refusal.code].status, Buffer.from(JSON.stringify(body)));
 }
 
-function send(request: IncomingMessage, response: ServerResponse, status: number, body: string): void {
+function send(request: IncomingMessage, response: ServerResponse, status: number, body: Buffer): void {
   const type = negotiate(request.headers.accept) ?? 'application/json';
   response.writeHead(status, {
     'content-type': `${type}; charset=utf-8`,
-    'content-length': Buffer.byteLength(body),
+    'content-length': body.length,
   });
   response.end(body);
 }

@@ -1,5 +1,6 @@
 import { GraphQLError, type GraphQLErrorOptions } from 'graphql';
 import type { Path } from '../shape/complete.ts';
+import type { TextBody } from '../text-body.ts';
 import type { SubgraphError } from './plan-run.ts';
 
 export interface FetchAnswer {
@@ -11,7 +12,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Reads a subgraph's answer. Throws when it is no GraphQL response. */
-export function readAnswer(text: string): FetchAnswer {
+export function readAnswer({ text }: TextBody): FetchAnswer {
   const answer: unknown = JSON.parse(text);
   if (!isObject(answer)) throw new Error('The subgraph did not answer with an object.');
   const { data, errors } = answer;

@@ -9,7 +9,7 @@ import { rewrite } from './rewrite.ts';
 import { topKeysOf } from './top-keys.ts';
 
 /** A fetch of root fields: its data go to the root of the answer, or to where a field leads back to the root. */
-export function compileRootFetch({ supergraph, callOf }: PlanParts, fetch: FetchNode, path: FlatPath): Step {
+export function compileRootFetch({ supergraph, callOf, passes }: PlanParts, fetch: FetchNode, path: FlatPath): Step {
   const { serviceName, operationKind, outputRewrites } = fetch;
   const call = callOf(serviceName);
   const writeBody = compileBody(fetch);
@@ -48,7 +48,9 @@ export function compileRootFetch({ supergraph, callOf }: PlanParts, fetch: Fetch
   return async (run) => {
     if (path.length > 0 && locate(run.data, path).length === 0) return;
     try {
-      take(run, readAnswer(await call({ use, body: writeBody(run.variables) }, run.scope)));
+      const answer = await call({ use, body: writeBody(run.variables) }, run.scope);
+      if (passes?.(answer.bytes) === true) run.whole = answer;
+      else take(run, readAnswer(answer));
     } catch (error) {
       run.errors.push(error);
       cover(run, places(run));

@@ -119,7 +119,7 @@ function writeLeaf(code: Code, type: GraphQLScalarType | GraphQLEnumType, v: str
     case 'Int':
       return unless(`(${v} | 0) === ${v}`) + add(v);
     case 'Float':
-      return unless(`typeof ${v} === 'number'`) + add(v);
+      return unless(`Number.isFinite(${v})`) + add(v);
     case 'Boolean':
       return unless(`typeof ${v} === 'boolean'`) + add(v);
     case 'enum':

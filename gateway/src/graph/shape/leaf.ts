@@ -19,7 +19,7 @@ export function readLeaf(type: GraphQLScalarType | GraphQLEnumType, value: unkno
     case 'Int':
       return typeof value === 'number' && (value | 0) === value ? value : undefined;
     case 'Float':
-      return typeof value === 'number' ? value : undefined;
+      return Number.isFinite(value) ? value : undefined;
     case 'Boolean':
       return typeof value === 'boolean' ? value : undefined;
     case 'enum':
