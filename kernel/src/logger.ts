@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger as Pino, pino } from 'pino';
+import { linesTogether } from './lines-together.ts';
 
 export type Logger = Pino;
 
@@ -25,9 +26,6 @@ const REDACTED_KEYS = [
   'body',
 ];
 
-/** Lines go out together, soon, and at once when the process ends or says `fatal`: a write apiece costs more than the line. */
-const BATCHED = { dest: 1, sync: false, minLength: 32_768, maxWrite: 65_536, periodicFlush: 100 };
-
 export function createLogger(
   process: string,
   options: { level?: string; pretty?: boolean; destination?: DestinationStream } = {},
@@ -40,7 +38,7 @@ export function createLogger(
     formatters: { level: (label: string) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
   };
-  return pino(settings, options.destination ?? pino.destination(BATCHED));
+  return pino(settings, options.destination ?? linesTogether(pino.destination({ dest: 1, sync: false })));
 }
 
 /** For lines whose fields are all known to be harmless, written so often that looking through them would cost. */
