@@ -3,6 +3,7 @@ import {
   type FieldRequirement,
   isAllowed,
   type RequirementMap,
+  reachOf,
   requirementOf,
   type Scope,
   type SubgraphName,
@@ -12,6 +13,7 @@ import type { applyMiddleware as ApplyMiddleware } from 'graphql-middleware';
 import type { deny as Deny, rule as Rule, shield as Shield } from 'graphql-shield';
 import type { Caller, Context } from './context.ts';
 import { DomainError } from './errors.ts';
+import { rememberVerdicts, type ShieldMiddleware, type Verdict } from './scope-verdicts.ts';
 
 // Their ESM build cannot be imported on Node 23 and later.
 const require = createRequire(import.meta.url);
@@ -26,7 +28,21 @@ const { applyMiddleware } = require('graphql-middleware') as { applyMiddleware: 
 const ALLOWED_BY_NAME = new Set(['Query._service', 'Query._entities', '_Service.sdl']);
 
 type ShieldRule = ReturnType<ReturnType<typeof Rule>>;
-type FieldMap = Record<string, unknown>;
+type FieldMap = Record<string, ShieldMiddleware>;
+
+/** The schema of one subgraph, with graphql-shield in front of it and without. */
+export interface GuardedGraph {
+  readonly requirements: RequirementMap;
+  /** Shield stands in front of every field that asks something of its caller. Whatever is not permitted runs here. */
+  readonly guarded: GraphQLSchema;
+  /** The same resolvers with nothing in front. Only for what {@link GuardedGraph.permits} said yes to. */
+  readonly bare: GraphQLSchema;
+  /**
+   * True when shield's rules allow the caller every field that the document can reach, whatever the data: shield in
+   * front of the fields could refuse none of them, so it need not be asked at each value of each row.
+   */
+  permits(document: DocumentNode): Verdict;
+}
 
 /**
  * Puts graphql-shield in front of every field of a subgraph that asks something of its caller. Deny by default: a field
@@ -43,7 +59,7 @@ export function guardSchema(
   schema: GraphQLSchema,
   requirements: RequirementMap,
   subgraph: SubgraphName,
-): GraphQLSchema {
+): GuardedGraph {
   const rules = buildRules(schema, requirements, subgraph);
   // shield's declared type names the middleware generator without its method; the tests hold it to this shape.
   const generator = shield(rules, {
@@ -57,7 +73,28 @@ export function guardSchema(
     const kept = Object.entries(fields).filter(([field]) => !isOpen(`${type}.${field}`, requirements));
     return kept.length === 0 ? [] : [[type, Object.fromEntries(kept)]];
   });
-  return applyMiddleware(schema, Object.fromEntries(guarded) as never);
+  const inFront = Object.fromEntries(guarded);
+  const verdictOn = rememberVerdicts();
+  return {
+    requirements,
+    guarded: applyMiddleware(schema, inFront as never),
+    bare: schema,
+    permits(document) {
+      const asked = new Map<string, ShieldMiddleware>();
+      for (const coordinate of reachOf(schema, document).coordinates) {
+        const [type = '', field = ''] = coordinate.split('.');
+        const middleware = inFront[type]?.[field];
+        if (middleware !== undefined) asked.set(ruleNameOf(subgraph, find(requirements, coordinate)), middleware);
+      }
+      return verdictOn(asked);
+    },
+  };
+}
+
+/** What is known by one name is judged alike: a field's place says nothing, what it requires says all. */
+function ruleNameOf(subgraph: SubgraphName, requirement: FieldRequirement | undefined): string {
+  if (requirement === undefined) return `${subgraph} nobody`;
+  return `${subgraph} ${'scopes' in requirement ? JSON.stringify(requirement.scopes) : 'manager'}`;
 }
 
 const isOpen = (coordinate: string, requirements: RequirementMap): boolean =>
@@ -76,7 +113,7 @@ function buildRules(schema: GraphQLSchema, requirements: RequirementMap, subgrap
     for (const field of Object.keys(type.getFields())) {
       const requirement = find(requirements, `${type.name}.${field}`);
       if (requirement === undefined || 'public' in requirement) continue;
-      const name = `${subgraph} ${'policy' in requirement ? 'manager' : JSON.stringify(requirement.scopes)}`;
+      const name = ruleNameOf(subgraph, requirement);
       const shared = known.get(name) ?? rule(name, { cache: 'no_cache' })(judge(requirement));
       known.set(name, shared);
       tree[type.name] = { ...tree[type.name], [field]: shared };

@@ -2,6 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, ve
 import type { SubgraphName } from '@bridgework/schema';
 import type { Caller, SystemCaller } from './context.ts';
 import { newId } from './ids.ts';
+import type { ProvenHeader, ProvenHeaders } from './signed-caller-memory.ts';
 
 /**
  * The gateway tells a subgraph who is asking by a compact JWS (EdDSA, RFC 7515 and RFC 8037) in one header. Only the
@@ -99,6 +100,8 @@ export interface VerifyCallerOptions {
   readonly now: Date;
   /** Remembers one-time ids until they expire; see {@link createReplayGuard}. */
   readonly seen: ReplayGuard;
+  /** Spares the signatures of queries' headers that come again; without it each is verified anew. */
+  readonly proven?: ProvenHeaders;
 }
 
 /**
@@ -112,19 +115,12 @@ export function verifyCaller(
 ): CallerVerdict {
   const refused = (reason: CallerRefusal): CallerVerdict => ({ kind: 'refused', reason });
   if (header === undefined || header === '') return refused('missing');
-  const [head, payload, signature, ...rest] = header.split('.');
-  if (head === undefined || payload === undefined || signature === undefined || rest.length > 0)
-    return refused('malformed');
-  const protectedHeader = parse(head);
-  if (protectedHeader?.alg !== 'EdDSA' || protectedHeader.typ !== 'bridgework-caller+jwt') return refused('malformed');
-  const publicKey = options.publicKeys.get(String(protectedHeader.kid));
-  if (publicKey === undefined) return refused('unknown-key');
-  if (!verify(null, Buffer.from(`${head}.${payload}`), publicKey, Buffer.from(signature, 'base64url'))) {
-    return refused('bad-signature');
-  }
-  // Signed by our gateway, hence of the type it writes.
-  const claims = parse(payload) as CallerClaims | undefined;
-  if (claims === undefined || claims.iss !== 'bridgework-gateway') return refused('malformed');
+  const known = options.proven?.find(header);
+  const isKnown = known !== undefined && options.publicKeys.get(known.keyId) === known.publicKey;
+  const proven = isKnown ? known : prove(header, options.publicKeys);
+  if (typeof proven === 'string') return refused(proven);
+  const { claims } = proven;
+  if (claims.iss !== 'bridgework-gateway') return refused('malformed');
   if (claims.aud !== options.audience) return refused('wrong-audience');
   const seconds = options.now.getTime() / 1000;
   if (claims.exp <= seconds) return refused('expired');
@@ -136,7 +132,25 @@ export function verifyCaller(
     if (claims.iat < Math.floor(options.startedAt.getTime() / 1000)) return refused('issued-before-start');
     if (!options.seen.first(claims.jti, claims.exp, seconds)) return refused('replayed');
   }
+  if (!isKnown) options.proven?.keep(header, proven, seconds);
   return { kind: 'accepted', claims };
+}
+
+/** What the header says, once its signature is found to be of a key we trust. */
+function prove(header: string, publicKeys: ReadonlyMap<string, KeyObject>): ProvenHeader | CallerRefusal {
+  const [head, payload, signature, ...rest] = header.split('.');
+  if (head === undefined || payload === undefined || signature === undefined || rest.length > 0) return 'malformed';
+  const protectedHeader = parse(head);
+  if (protectedHeader?.alg !== 'EdDSA' || protectedHeader.typ !== 'bridgework-caller+jwt') return 'malformed';
+  const keyId = String(protectedHeader.kid);
+  const publicKey = publicKeys.get(keyId);
+  if (publicKey === undefined) return 'unknown-key';
+  if (!verify(null, Buffer.from(`${head}.${payload}`), publicKey, Buffer.from(signature, 'base64url'))) {
+    return 'bad-signature';
+  }
+  // Signed by our gateway, hence of the type it writes.
+  const claims = parse(payload) as CallerClaims | undefined;
+  return claims === undefined ? 'malformed' : { keyId, publicKey, claims };
 }
 
 /** Remembers one-time ids for as long as a header that bears them could still be accepted. */

@@ -16,7 +16,7 @@ import {
 import { expect, test } from 'vitest';
 import { argumentsOf, readDocument, requirements, schema } from './documents.ts';
 
-const guarded = guardSchema(schema, requirements, 'appointment');
+const { guarded } = guardSchema(schema, requirements, 'appointment');
 
 /** Data in which nothing is missing: every field of every object is there, every list has an entry. */
 function dataOf(type: GraphQLOutputType): unknown {

@@ -46,7 +46,7 @@ const subgraph: Subgraph = {
     Patient: { __resolveReference: () => ({ ...patient }) },
   },
 };
-const schema = buildSchema(subgraph, typeDefs, requirements);
+const { guarded: schema } = buildSchema(subgraph, typeDefs, requirements);
 
 const token = (...scopes: Scope[]): Caller => ({
   kind: 'integration',
@@ -144,7 +144,7 @@ test('refuses a mutation whole before any of its fields is done', () => {
 
 test('does not mix up two subgraphs that answer in one process', async () => {
   const weaker: RequirementMap = { ...requirements, 'Query.secret': { public: true } };
-  const other = buildSchema({ ...subgraph, name: 'inventory' }, typeDefs, weaker);
+  const { guarded: other } = buildSchema({ ...subgraph, name: 'inventory' }, typeDefs, weaker);
   const ctx = { caller: user('RECEPTION') } as Context;
   expect((await graphql({ schema: other, source: '{ secret }', contextValue: ctx })).data).toEqual({
     secret: 'secret',

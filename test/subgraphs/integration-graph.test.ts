@@ -5,11 +5,13 @@ import { readContract } from '@bridgework/kernel/contract-files';
 import { parse } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildSchema } from '../../subgraphs/host/src/build-schema.ts';
+import { createDocuments } from '../../subgraphs/host/src/documents.ts';
 import { executeGraph } from '../../subgraphs/host/src/execute-graph.ts';
 import { requirements } from '../authorization/documents.ts';
 import { mariam, omar, partner, type Registry, reportCompiled, startRegistry } from '../support/registry.ts';
 
-const schema = buildSchema(subgraph, parse(readContract('subgraphs/integration.graphql')), requirements);
+const graph = buildSchema(subgraph, parse(readContract('subgraphs/integration.graphql')), requirements);
+const documents = createDocuments(graph, { compile: 'at-once' });
 let registry: Registry;
 beforeAll(async () => {
   registry = await startRegistry();
@@ -17,10 +19,8 @@ beforeAll(async () => {
 afterAll(() => registry.stop());
 
 async function run(caller: Caller, text: string, variables: Record<string, unknown> = {}) {
-  const document = parse(text);
-  const operation = text.trimStart().startsWith('mutation') ? 'mutation' : 'query';
-  const request = { document, operation, variables, operationName: undefined } as const;
-  const result = await executeGraph(schema, requirements, request, registry.contextOf(caller));
+  const request = { ...documents(text), variables, operationName: undefined };
+  const result = await executeGraph(graph, request, registry.contextOf(caller));
   return JSON.parse(JSON.stringify(result));
 }
 

@@ -9,6 +9,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import { type FormattedExecutionResult, parse } from 'graphql';
 import postgres from 'postgres';
 import { buildSchema } from '../../subgraphs/host/src/build-schema.ts';
+import { createDocuments } from '../../subgraphs/host/src/documents.ts';
 import { executeGraph } from '../../subgraphs/host/src/execute-graph.ts';
 import type { TestDatabase } from './database.ts';
 
@@ -52,7 +53,9 @@ export function openSubgraph(subgraph: Subgraph, database: TestDatabase, maxConn
   });
   const db: Db = drizzle(client, { casing: 'snake_case' });
   const requirements = JSON.parse(readContract('generated/requirements.json'));
-  const schema = buildSchema(subgraph, parse(readContract(`subgraphs/${subgraph.name}.graphql`)), requirements);
+  const graph = buildSchema(subgraph, parse(readContract(`subgraphs/${subgraph.name}.graphql`)), requirements);
+  // Compiled before they run, so that what the host answers from the second time on is what is tested.
+  const documents = createDocuments(graph, { compile: 'at-once' });
   const log = createLogger('test', { level: 'silent' });
   const contextOf = (caller: Caller, now?: Date): Context => ({
     db,
@@ -62,10 +65,8 @@ export function openSubgraph(subgraph: Subgraph, database: TestDatabase, maxConn
     requestId: newId('req'),
   });
   const run: SubgraphUnderTest['run'] = async (caller, text, variables = {}, now) => {
-    const document = parse(text);
-    const operation = text.trimStart().startsWith('mutation') ? 'mutation' : 'query';
-    const request = { document, operation, variables, operationName: undefined } as const;
-    const result = await executeGraph(schema, requirements, request, contextOf(caller, now));
+    const request = { ...documents(text), variables, operationName: undefined };
+    const result = await executeGraph(graph, request, contextOf(caller, now));
     return JSON.parse(JSON.stringify(result));
   };
   return {

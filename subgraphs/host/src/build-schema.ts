@@ -1,8 +1,9 @@
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import { guardSchema } from '@bridgework/kernel/scope-rules';
+import { type GuardedGraph, guardSchema } from '@bridgework/kernel/scope-rules';
 import type { Subgraph } from '@bridgework/kernel/subgraph';
 import type { RequirementMap } from '@bridgework/schema';
 import { type DocumentNode, type GraphQLSchema, isObjectType, Kind } from 'graphql';
+import { resolveEntities } from './resolve-entities.ts';
 import { scalars } from './scalars.ts';
 
 /**
@@ -13,7 +14,7 @@ export function buildSchema(
   { name, resolvers }: Subgraph,
   typeDefs: DocumentNode,
   requirements: RequirementMap,
-): GraphQLSchema {
+): GuardedGraph {
   const declared = typeDefs.definitions.flatMap((type) =>
     type.kind === Kind.SCALAR_TYPE_DEFINITION ? [type.name.value] : [],
   );
@@ -21,6 +22,7 @@ export function buildSchema(
   const schema = buildSubgraphSchema({ typeDefs, resolvers: { ...Object.fromEntries(used), ...resolvers } as never });
   const faults = [...findStrayResolvers(schema, resolvers), ...findMissingResolvers(schema, typeDefs, resolvers)];
   if (faults.length > 0) throw new Error(`The resolvers of ${name} do not fit its SDL: ${faults.join(', ')}.`);
+  resolveEntities(schema, resolvers);
   return guardSchema(schema, requirements, name);
 }
 

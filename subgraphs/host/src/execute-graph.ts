@@ -1,7 +1,6 @@
 import type { Context } from '@bridgework/kernel/context';
-import { assertAllowed } from '@bridgework/kernel/scope-rules';
-import type { RequirementMap } from '@bridgework/schema';
-import { execute, type FormattedExecutionResult, type GraphQLSchema } from 'graphql';
+import { assertAllowed, type GuardedGraph } from '@bridgework/kernel/scope-rules';
+import { type ExecutionResult, execute, type FormattedExecutionResult } from 'graphql';
 import type { ReadyDocument } from './documents.ts';
 import { reportErrors } from './report-errors.ts';
 
@@ -10,22 +9,19 @@ export interface GraphRequest extends ReadyDocument {
   readonly operationName: string | undefined;
 }
 
-/** Runs one operation as the context's caller. Never throws: what goes wrong is in the result, fit to leave. */
+/**
+ * Runs one operation as the context's caller. Never throws: what goes wrong is in the result, fit to leave.
+ *
+ * A compiled query has no shield in front of its fields, so it runs only for whom shield permits every field of it.
+ * Everything else runs on graphql-js with shield in front of each field.
+ */
 export async function executeGraph(
-  schema: GraphQLSchema,
-  requirements: RequirementMap,
+  graph: GuardedGraph,
   request: GraphRequest,
   ctx: Context,
 ): Promise<FormattedExecutionResult> {
   try {
-    if (request.operation === 'mutation') assertAllowed(schema, requirements, request.document, ctx.caller);
-    const { data, errors } = await execute({
-      schema,
-      document: request.document,
-      variableValues: request.variables,
-      operationName: request.operationName,
-      contextValue: ctx,
-    });
+    const { data, errors } = await run(graph, request, ctx);
     return {
       ...(errors === undefined ? {} : { errors: reportErrors(errors, ctx.log, ctx.requestId) }),
       ...(data === undefined ? {} : { data }),
@@ -33,4 +29,16 @@ export async function executeGraph(
   } catch (error) {
     return { errors: reportErrors([error], ctx.log, ctx.requestId) };
   }
+}
+
+async function run(graph: GuardedGraph, request: GraphRequest, ctx: Context): Promise<ExecutionResult> {
+  const { document, variables, operationName } = request;
+  if (request.operation === 'mutation') assertAllowed(graph.bare, graph.requirements, document, ctx.caller);
+  const runCompiled = request.findCompiled(variables);
+  if (runCompiled !== undefined) {
+    const verdict = request.isPermitted(ctx);
+    if (typeof verdict === 'boolean' ? verdict : await verdict) return runCompiled(ctx);
+  }
+  const schema = graph.guarded;
+  return execute({ schema, document, variableValues: variables, operationName, contextValue: ctx });
 }

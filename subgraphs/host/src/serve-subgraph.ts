@@ -4,10 +4,9 @@ import type { Db } from '@bridgework/kernel/database';
 import { DomainError, ERRORS, toExtensions } from '@bridgework/kernel/errors';
 import { isId, newId } from '@bridgework/kernel/ids';
 import type { Logger } from '@bridgework/kernel/logger';
+import type { GuardedGraph } from '@bridgework/kernel/scope-rules';
 import { CALLER_HEADER, type CallerRefusal, type CallerUse, REQUEST_ID_HEADER } from '@bridgework/kernel/signed-caller';
 import type { ControlRoute } from '@bridgework/kernel/subgraph';
-import type { RequirementMap } from '@bridgework/schema';
-import type { GraphQLSchema } from 'graphql';
 import { z } from 'zod';
 import { answerControl } from './control.ts';
 import { createDocuments } from './documents.ts';
@@ -18,8 +17,7 @@ import { describe, reportError } from './report-errors.ts';
 import type { Verifier } from './verify-request.ts';
 
 export interface ServedSubgraph {
-  readonly schema: GraphQLSchema;
-  readonly requirements: RequirementMap;
+  readonly graph: GuardedGraph;
   readonly db: Db;
   readonly controlRoutes: Readonly<Record<string, ControlRoute>>;
   readonly verify: Verifier;
@@ -45,7 +43,7 @@ class Refused extends Error {
  * path that does not exist.
  */
 export function createSubgraphServer(subgraph: ServedSubgraph): Server {
-  const documents = createDocuments(subgraph.schema);
+  const documents = createDocuments(subgraph.graph);
   const server = createServer((request, response) => {
     const requestId = requestIdOf(request);
     handle(subgraph, documents, request, response, requestId).catch((error: unknown) => {
@@ -78,7 +76,7 @@ async function handle(
   const log = subgraph.log.child({ requestId });
   const ctx: Context = { db: subgraph.db, caller, now: subgraph.now, log, requestId };
   const graphRequest = { ...ready, variables, operationName };
-  const result = await executeGraph(subgraph.schema, subgraph.requirements, graphRequest, ctx);
+  const result = await executeGraph(subgraph.graph, graphRequest, ctx);
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(result));
 }
 

@@ -10,6 +10,7 @@ import { readContract } from '@bridgework/kernel/contract-files';
 import { type Database, openDatabase } from '@bridgework/kernel/database';
 import type { Logger } from '@bridgework/kernel/logger';
 import { createReplayGuard, readPublicKeys } from '@bridgework/kernel/signed-caller';
+import { createProvenHeaders } from '@bridgework/kernel/signed-caller-memory';
 import type { RunningSubgraph, Subgraph } from '@bridgework/kernel/subgraph';
 import { parseRequirements, type SubgraphName } from '@bridgework/schema';
 import { type DocumentNode, parse } from 'graphql';
@@ -91,7 +92,7 @@ async function serve(subgraph: Subgraph, config: SubgraphHostConfig, options: Se
   if (address === undefined || databaseUrl === undefined) throw new Error(`${name} lacks a setting.`);
   const log = options.log.child({ subgraph: name });
   const requirements = parseRequirements(options.contract('generated/requirements.json'));
-  const schema = buildSchema(subgraph, readSdl(options.contract, name), requirements);
+  const graph = buildSchema(subgraph, readSdl(options.contract, name), requirements);
   const database = openDatabase({ url: databaseUrl, applicationName: `bridgework ${name}` });
   const refusals = auditRefusals(name, { db: database.db, log, now: options.now });
   let running: RunningSubgraph | undefined;
@@ -111,12 +112,12 @@ async function serve(subgraph: Subgraph, config: SubgraphHostConfig, options: Se
         audience: name,
         startedAt: options.startedAt,
         seen: createReplayGuard(),
+        proven: createProvenHeaders(),
       },
       options.now,
     );
     const server = createSubgraphServer({
-      schema,
-      requirements,
+      graph,
       db: database.db,
       controlRoutes: running?.controlRoutes ?? {},
       verify,

@@ -1,0 +1,44 @@
+import type { KeyObject } from 'node:crypto';
+import type { CallerClaims } from './signed-caller.ts';
+
+/** What a good signature proves: who signed, and what was signed. It proves nothing of whether that is still in force. */
+export interface ProvenHeader {
+  readonly keyId: string;
+  readonly publicKey: KeyObject;
+  readonly claims: CallerClaims;
+}
+
+/**
+ * Headers of queries whose signature was verified, by their whole text. Only the signature is not verified again: every
+ * claim is judged at each request, and a key that is no longer trusted takes its headers with it.
+ */
+export interface ProvenHeaders {
+  find(header: string): ProvenHeader | undefined;
+  /** Takes a query's header that was accepted; what it says of the caller cannot be changed from now on. */
+  keep(header: string, proven: ProvenHeader, nowSeconds: number): void;
+}
+
+const MAX_KEPT = 1000;
+
+export function createProvenHeaders(maxKept: number = MAX_KEPT): ProvenHeaders {
+  const kept = new Map<string, ProvenHeader>();
+  return {
+    find: (header) => kept.get(header),
+    keep(header, proven, nowSeconds) {
+      if (proven.claims.use !== 'query') return;
+      freeze(proven.claims);
+      // Insertion order is close to expiry order: all headers live equally long.
+      for (const [text, { claims }] of kept) {
+        if (claims.exp > nowSeconds && kept.size < maxKept) break;
+        kept.delete(text);
+      }
+      kept.set(header, proven);
+    },
+  };
+}
+
+function freeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  Object.freeze(value);
+  for (const part of Object.values(value)) freeze(part);
+}
