@@ -55,11 +55,7 @@ export interface GuardedGraph {
  *
  * @see docs/rules.md#least-privilege
  */
-export function guardSchema(
-  schema: GraphQLSchema,
-  requirements: RequirementMap,
-  subgraph: SubgraphName,
-): GuardedGraph {
+export function guardSchema(schema: GraphQLSchema, requirements: RequirementMap, subgraph: SubgraphName): GuardedGraph {
   const rules = buildRules(schema, requirements, subgraph);
   // shield's declared type names the middleware generator without its method; the tests hold it to this shape.
   const generator = shield(rules, {

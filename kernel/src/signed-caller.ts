@@ -101,7 +101,7 @@ export interface VerifyCallerOptions {
   /** Remembers one-time ids until they expire; see {@link createReplayGuard}. */
   readonly seen: ReplayGuard;
   /** Spares the signatures of queries' headers that come again; without it each is verified anew. */
-  readonly proven?: ProvenHeaders;
+  readonly proven?: ProvenHeaders<CallerClaims>;
 }
 
 /**
@@ -137,7 +137,7 @@ export function verifyCaller(
 }
 
 /** What the header says, once its signature is found to be of a key we trust. */
-function prove(header: string, publicKeys: ReadonlyMap<string, KeyObject>): ProvenHeader | CallerRefusal {
+function prove(header: string, publicKeys: ReadonlyMap<string, KeyObject>): ProvenHeader<CallerClaims> | CallerRefusal {
   const [head, payload, signature, ...rest] = header.split('.');
   if (head === undefined || payload === undefined || signature === undefined || rest.length > 0) return 'malformed';
   const protectedHeader = parse(head);

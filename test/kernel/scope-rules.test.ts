@@ -2,10 +2,11 @@ import type { Caller, Context } from '@bridgework/kernel/context';
 import { toExtensions } from '@bridgework/kernel/errors';
 import { createLogger } from '@bridgework/kernel/logger';
 import { assertAllowed } from '@bridgework/kernel/scope-rules';
+import { rememberVerdicts } from '@bridgework/kernel/scope-verdicts';
 import type { Subgraph } from '@bridgework/kernel/subgraph';
 import type { RequirementMap, Scope } from '@bridgework/schema';
 import { type ExecutionResult, graphql, parse } from 'graphql';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { buildSchema } from '../../subgraphs/host/src/build-schema.ts';
 
 const typeDefs = parse(`
@@ -46,7 +47,8 @@ const subgraph: Subgraph = {
     Patient: { __resolveReference: () => ({ ...patient }) },
   },
 };
-const { guarded: schema } = buildSchema(subgraph, typeDefs, requirements);
+const graph = buildSchema(subgraph, typeDefs, requirements);
+const schema = graph.guarded;
 
 const token = (...scopes: Scope[]): Caller => ({
   kind: 'integration',
@@ -131,6 +133,72 @@ test('reports an error that a resolver throws as an error, never as a value', as
   expect(result.data).toEqual({ boom: null });
   expect(result.errors?.[0]?.originalError).toBeInstanceOf(RangeError);
   expect(codes(result)).toEqual([undefined]);
+});
+
+describe('a document is permitted whole', () => {
+  const permits = (caller: Caller, text: string) => graph.permits(parse(text))({ caller } as Context);
+  const frozen = (...scopes: Scope[]) => Object.freeze({ ...token(), scopes: Object.freeze(scopes) }) as Caller;
+
+  test('to whom shield refuses none of its fields, whatever the data', async () => {
+    expect(await permits(token('read:patients'), '{ patient { name } open }')).toBe(true);
+    expect(await permits(token('read:invoices'), '{ patient { name } open }')).toBe(false);
+    expect(await permits(token('read:patients'), '{ patient { invoices { total } } }')).toBe(false);
+    expect(await permits(token('read:patients', 'read:reports'), '{ patient { invoices { total } } }')).toBe(true);
+    expect(await permits(token(), `${ENTITIES} { name } } }`)).toBe(false);
+    expect(await permits(token(), `${ENTITIES} { id } } }`)).toBe(true);
+    expect(await permits(token('read:patients'), '{ open secret @skip(if: true) }')).toBe(false);
+    expect(await permits(user('MANAGER'), '{ secret }')).toBe(true);
+    expect(await permits(user('RECEPTION'), '{ secret }')).toBe(false);
+  });
+
+  test('to nobody when the map knows nothing of one of its fields', async () => {
+    for (const caller of [user('MANAGER'), token('read:patients', 'read:reports'), frozen('read:patients')]) {
+      expect(await permits(caller, '{ hidden }')).toBe(false);
+      expect(await permits(caller, '{ patient { invoices { note } } }')).toBe(false);
+    }
+  });
+
+  test('by what shield said of that caller, and of no other', async () => {
+    const [allowed, refused] = [frozen('read:patients'), frozen('read:invoices')];
+    for (let again = 0; again < 3; again += 1) {
+      expect(await permits(allowed, '{ patient { name } }')).toBe(true);
+      expect(await permits(refused, '{ patient { name } }')).toBe(false);
+      expect(await permits(frozen('read:invoices'), '{ patient { name } }')).toBe(false);
+    }
+  });
+
+  test('after shield was asked once for each caller and rule; a caller that may change is asked for each time', async () => {
+    let asked = 0;
+    const rule = async (resolve: () => unknown, _parent: unknown, _args: unknown, { caller }: Context) => {
+      asked += 1;
+      return 'scopes' in caller && caller.scopes.includes('read:patients') ? resolve() : new Error('refused');
+    };
+    const verdict = rememberVerdicts()(new Map([['one rule', rule]]));
+    const of = (caller: Caller) => verdict({ caller } as Context);
+    const [allowed, refused] = [frozen('read:patients'), frozen()];
+    expect(await of(allowed)).toBe(true);
+    expect(await of(refused)).toBe(false);
+    expect([of(allowed), of(refused), asked]).toEqual([true, false, 2]);
+    const changing = { ...token(), scopes: [] as Scope[] };
+    expect(await of(changing)).toBe(false);
+    changing.scopes.push('read:patients');
+    expect(await of(changing)).toBe(true);
+    changing.scopes.pop();
+    expect(await of(changing)).toBe(false);
+    expect(asked).toBe(5);
+  });
+
+  test('only when what stands behind a rule was called: an answer, an error or a throw instead is a refusal', async () => {
+    const rules = [
+      async () => true,
+      async () => undefined,
+      async () => new Error('no'),
+      () => Promise.reject(new Error('no')),
+    ];
+    for (const rule of rules) {
+      expect(await rememberVerdicts()(new Map([['one rule', rule]]))({ caller: frozen() } as Context)).toBe(false);
+    }
+  });
 });
 
 test('refuses a mutation whole before any of its fields is done', () => {

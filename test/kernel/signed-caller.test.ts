@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import {
   CALLER_LIFETIME_SECONDS,
+  type CallerClaims,
   type CallerUse,
   createReplayGuard,
   hashBody,
@@ -12,6 +13,7 @@ import {
   type VerifyCallerOptions,
   verifyCaller,
 } from '@bridgework/kernel/signed-caller';
+import { createProvenHeaders } from '@bridgework/kernel/signed-caller-memory';
 import { compactVerify, SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
 
@@ -148,6 +150,103 @@ describe("a mutation's header", () => {
     expect(seen.first('b', 130, 99)).toBe(true);
     expect(seen.first('a', 100, 99)).toBe(false);
     expect(seen.first('b', 130, 101)).toBe(false);
+  });
+});
+
+describe('a header whose signature was verified before', () => {
+  const body = '{"query":"mutation { confirmPayment }"}';
+  const met = (header: string, change: Partial<VerifyCallerOptions> = {}) => {
+    const proven = createProvenHeaders<CallerClaims>();
+    expect(judge(header, 'query', '', { proven, ...change })).toBe('accepted');
+    return proven;
+  };
+  const callerIn = (header: string, change: Partial<VerifyCallerOptions>) => {
+    const verdict = verifyCaller(header, { use: 'query', body: '' }, options(change));
+    return verdict.kind === 'accepted' ? verdict.claims.caller : undefined;
+  };
+
+  test('gives one and the same caller each time, whom nobody can change', () => {
+    const header = sign();
+    const proven = createProvenHeaders<CallerClaims>();
+    const first = callerIn(header, { proven });
+    expect(callerIn(header, { proven })).toBe(first);
+    expect(callerIn(header, {})).not.toBe(first);
+    expect(() => Object.assign(first ?? {}, { tokenId: 'tok_2' })).toThrow(TypeError);
+    const scopes = first !== undefined && 'scopes' in first ? first.scopes : [];
+    expect(() => Object.assign(scopes, { 0: 'write:payments' })).toThrow(TypeError);
+  });
+
+  test('is refused once it has expired, and before it was issued', () => {
+    const header = sign();
+    const proven = met(header);
+    expect(judge(header, 'query', '', { proven, now: later(CALLER_LIFETIME_SECONDS) })).toBe('expired');
+    expect(judge(header, 'query', '', { proven, now: later(-6) })).toBe('issued-in-future');
+  });
+
+  test('is refused when a single character of it is another', () => {
+    const header = sign();
+    const proven = met(header);
+    const dots = [header.indexOf('.'), header.lastIndexOf('.')];
+    for (let at = 0; at < header.length; at += 7) {
+      if (dots.includes(at)) continue;
+      const other = header[at] === 'A' ? 'B' : 'A';
+      expect(judge(`${header.slice(0, at)}${other}${header.slice(at + 1)}`, 'query', '', { proven })).not.toBe(
+        'accepted',
+      );
+    }
+    expect(judge(`${header}.x`, 'query', '', { proven })).toBe('malformed');
+    expect(judge(header, 'query', '', { proven })).toBe('accepted');
+  });
+
+  test('is refused by every other subgraph', () => {
+    const header = sign();
+    expect(judge(header, 'query', '', { proven: met(header), audience: 'appointment' })).toBe('wrong-audience');
+  });
+
+  test('opens neither a mutation nor a control route', () => {
+    const header = sign();
+    const proven = met(header);
+    expect(judge(header, 'mutation', body, { proven })).toBe('use-mismatch');
+    expect(judge(header, 'control', body, { proven })).toBe('use-mismatch');
+  });
+
+  test('is refused once its key is no longer trusted, also when another key has taken its id', () => {
+    const header = sign();
+    const proven = met(header);
+    const stranger = generateKeyPairSync('ed25519').publicKey;
+    expect(judge(header, 'query', '', { proven, publicKeys: new Map() })).toBe('unknown-key');
+    expect(judge(header, 'query', '', { proven, publicKeys: new Map([['k1', stranger]]) })).toBe('bad-signature');
+  });
+
+  test('is remembered for queries alone: each mutation is verified and counted anew', () => {
+    const header = sign({ use: 'mutation', body });
+    const proven = createProvenHeaders<CallerClaims>();
+    const seen = createReplayGuard();
+    expect(judge(header, 'mutation', body, { proven, seen })).toBe('accepted');
+    expect(proven.find(header)).toBeUndefined();
+    expect(judge(header, 'mutation', body, { proven, seen })).toBe('replayed');
+    const control = sign({ use: 'control', body });
+    expect(judge(control, 'control', body, { proven })).toBe('accepted');
+    expect(proven.find(control)).toBeUndefined();
+  });
+
+  test('is not remembered when it was refused', () => {
+    const proven = createProvenHeaders<CallerClaims>();
+    const header = sign();
+    expect(judge(header, 'query', '', { proven, audience: 'inventory' })).toBe('wrong-audience');
+    expect(judge(`${header.slice(0, -8)}AAAAAAAA`, 'query', '', { proven })).toBe('bad-signature');
+    expect(proven.find(header)).toBeUndefined();
+    expect(proven.find(`${header.slice(0, -8)}AAAAAAAA`)).toBeUndefined();
+  });
+
+  test('is one of a bounded number, the oldest and the expired ones go', () => {
+    const proven = createProvenHeaders<CallerClaims>(3);
+    const headers = [1, 2, 3, 4].map((generation) => sign({ generation }));
+    for (const header of headers) expect(judge(header, 'query', '', { proven })).toBe('accepted');
+    expect(headers.map((header) => proven.find(header) !== undefined)).toEqual([false, true, true, true]);
+    const next = sign({ now: later(CALLER_LIFETIME_SECONDS) });
+    expect(judge(next, 'query', '', { proven, now: later(CALLER_LIFETIME_SECONDS + 1) })).toBe('accepted');
+    expect(headers.map((header) => proven.find(header) !== undefined)).toEqual([false, false, false, false]);
   });
 });
 

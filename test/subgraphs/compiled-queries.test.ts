@@ -24,7 +24,14 @@ function callerOf(random: Random): Caller {
   const scopes = SCOPE_NAMES.filter(() => random.chance(0.8));
   if (random.chance(0.6)) {
     const role = random.chance(0.8) ? 'MANAGER' : 'RECEPTION';
-    return { kind: 'user', issuer: 'i', subject: 's', name: 'n', role, scopes: random.chance(0.8) ? SCOPE_NAMES : scopes };
+    return {
+      kind: 'user',
+      issuer: 'i',
+      subject: 's',
+      name: 'n',
+      role,
+      scopes: random.chance(0.8) ? SCOPE_NAMES : scopes,
+    };
   }
   return { kind: 'integration', integrationId: 'int_1', tokenId: 'tok_1', scopes, environment: 'sandbox' };
 }

@@ -66,7 +66,11 @@ const isPlain = (field: GraphQLField<unknown, unknown>): boolean =>
   !field.name.startsWith('_') && field.args.every(({ name, type }) => name === 'first' || !isNonNullType(type));
 
 async function run(subgraph: Subgraph, write: (schema: GraphQLSchema) => string) {
-  const { guarded: schema } = buildSchema(subgraph, parse(readContract(`subgraphs/${subgraph.name}.graphql`)), requirements);
+  const { guarded: schema } = buildSchema(
+    subgraph,
+    parse(readContract(`subgraphs/${subgraph.name}.graphql`)),
+    requirements,
+  );
   const role = `bridgework_${subgraph.name}` as LoginRole;
   const { db, close } = openDatabase({ url: database.urlFor(role), applicationName: 'test' });
   const log = createLogger('test', { level: 'silent' });

@@ -246,6 +246,32 @@ test('refuses a foreign scope at the field, through _entities as well', async ()
   ]);
 });
 
+test('answers a query the same each time it is asked, whoever asked before', async () => {
+  const text = '{ patient { id name } whoami @skip(if: true) }';
+  const entities =
+    '{ _entities(representations: [{ __typename: "Patient", id: "p" }]) { ... on Patient { id name } } }';
+  const stranger: SignedCaller = { ...token, tokenId: 'tok_2', scopes: ['read:invoices'] };
+  const [allowed, refused] = [sign('query', ''), sign('query', '', { caller: stranger })];
+  for (let again = 0; again < 4; again += 1) {
+    const [{ body }, { body: refusal }] = [await send(query(text), allowed), await send(query(text), refused)];
+    expect(body).toEqual({ data: { patient: { id: 'pat_1', name: 'Layla' } } });
+    expect(refusal.data).toEqual({ patient: null });
+    expect(refusal.errors).toMatchObject([{ path: ['patient'], extensions: { code: 'INSUFFICIENT_SCOPE' } }]);
+    expect((await send(query(entities), allowed)).body).toEqual({ data: { _entities: [{ id: 'p', name: 'Layla' }] } });
+    expect((await send(query(entities), refused)).body.data).toEqual({ _entities: [{ id: 'p', name: null }] });
+    // Who waits for what is compiled between requests.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+});
+
+test("runs no mutation under a query's header, however often that was good for queries", async () => {
+  const header = sign('query', '');
+  for (let again = 0; again < 3; again += 1) expect((await send(query('{ whoami }'), header)).status).toBe(200);
+  expect(await send(query('mutation { pay(amountMinor: 7) }'), header)).toEqual(REFUSED);
+  expect(await send('{}', header, {}, '/control/echo')).toEqual(REFUSED);
+  expect(paid).not.toContain(7);
+});
+
 test('lets refusals leave with their code and masks everything else', async () => {
   const { body } = await ask('{ refusal boom }');
   expect(body.errors).toEqual([

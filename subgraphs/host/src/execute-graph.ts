@@ -35,10 +35,6 @@ async function run(graph: GuardedGraph, request: GraphRequest, ctx: Context): Pr
   const { document, variables, operationName } = request;
   if (request.operation === 'mutation') assertAllowed(graph.bare, graph.requirements, document, ctx.caller);
   const runCompiled = request.findCompiled(variables);
-  if (runCompiled !== undefined) {
-    const verdict = request.isPermitted(ctx);
-    if (typeof verdict === 'boolean' ? verdict : await verdict) return runCompiled(ctx);
-  }
-  const schema = graph.guarded;
-  return execute({ schema, document, variableValues: variables, operationName, contextValue: ctx });
+  if (runCompiled !== undefined && (await request.isPermitted(ctx))) return runCompiled(ctx);
+  return execute({ schema: graph.guarded, document, variableValues: variables, operationName, contextValue: ctx });
 }

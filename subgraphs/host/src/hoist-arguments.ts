@@ -36,7 +36,8 @@ export function hoistArguments(
   root: GraphQLCompositeType,
   selectionSet: SelectionSetNode,
 ): Hoisted | undefined {
-  const places: { readonly field: GraphQLField<unknown, unknown>; readonly node: FieldNode; readonly at: number }[] = [];
+  const places: { readonly field: GraphQLField<unknown, unknown>; readonly node: FieldNode; readonly at: number }[] =
+    [];
   const names: string[] = [];
   let isPossible = true;
 

@@ -84,7 +84,8 @@ class Maker {
     const type = getNullableType(of);
     const isFaulty = this.chance(`${place} faulty`) < this.world.faults;
     if (isFaulty) return this.wrong(place);
-    if (!isNonNullType(of) && this.chance(`${place} null`) < 0.1) return this.chance(`${place} undefined`) < 0.3 ? undefined : null;
+    if (!isNonNullType(of) && this.chance(`${place} null`) < 0.1)
+      return this.chance(`${place} undefined`) < 0.3 ? undefined : null;
     if (isListType(type)) {
       const length = Math.floor(this.chance(`${place} length`) * 4);
       return Array.from({ length }, (_, at) => this.value(`${place} ${at}`, type.ofType));
@@ -94,7 +95,19 @@ class Maker {
   }
 
   wrong(place: string): unknown {
-    const kinds = [null, undefined, 'wrong', 3.7, Number.NaN, true, new Date(Number.NaN), [], [null], {}, Symbol.for('x')];
+    const kinds = [
+      null,
+      undefined,
+      'wrong',
+      3.7,
+      Number.NaN,
+      true,
+      new Date(Number.NaN),
+      [],
+      [null],
+      {},
+      Symbol.for('x'),
+    ];
     const at = Math.floor(this.chance(`${place} wrong`) * (kinds.length + 1));
     return at === kinds.length ? new DomainError('CONFLICT') : kinds[at];
   }
