@@ -109,6 +109,12 @@ module.exports = {
       { path: 'node_modules/graphql-(shield|middleware)/' },
     ),
     forbid(
+      'one-importer-of-graphql-jit',
+      'What graphql-jit does wrongly is known, and kept away from it, in one module.',
+      { pathNot: '^subgraphs/host/src/compile-query' },
+      { path: 'node_modules/graphql-jit/' },
+    ),
+    forbid(
       'one-importer-of-prom-client',
       'What a process counts is one module of the kernel.',
       { pathNot: '^kernel/src/metrics' },

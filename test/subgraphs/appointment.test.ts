@@ -167,7 +167,7 @@ describe('a patient', () => {
 
 describe('entities', () => {
   const ENTITIES = `query ($representations: [_Any!]!) { _entities(representations: $representations) {
-    ... on Appointment { id status } ... on Patient { id displayName } ... on Visit { id status } } }`;
+    ... on Appointment { id status } ... on Patient { id displayName } ... on Visit { id state: status } } }`;
 
   test('of one kind are one statement, in the order in which they were asked for, null when unknown', async () => {
     const wanted = [...appointmentIds.slice(0, 20), 'apt_unknown', appointmentIds[0]];
@@ -192,7 +192,7 @@ describe('entities', () => {
       _entities: [
         { id: appointmentIds[3], status: 'CONFIRMED' },
         { id: clinic.patientId, displayName: 'Noura A' },
-        { id: visitId, status: 'OPEN' },
+        { id: visitId, state: 'OPEN' },
       ],
     });
     expect(calendar.statements).toHaveLength(3);
