@@ -35,16 +35,19 @@ export function loadMany<Key, Row>(
 
 const MAX_BATCH = 500;
 
+/**
+ * The loader belongs to the context itself: a weak map keyed by contexts is looked through at every collection of young
+ * objects. A context made of another one (with a transaction's connection, say) does not inherit it.
+ */
 function perContext<Key, Value>(
   batch: (ctx: Context, keys: readonly Key[]) => Promise<readonly Value[]>,
 ): (ctx: Context, key: Key) => Promise<Value> {
-  const loaders = new WeakMap<Context, DataLoader<Key, Value>>();
-  return (ctx, key) => {
-    let loader = loaders.get(ctx);
-    if (loader === undefined) {
-      loader = new DataLoader((keys: readonly Key[]) => batch(ctx, keys), { maxBatchSize: MAX_BATCH });
-      loaders.set(ctx, loader);
-    }
-    return loader.load(key);
+  const own = Symbol('loader');
+  type Loading = Context & { readonly [own]?: DataLoader<Key, Value> };
+  const create = (ctx: Context): DataLoader<Key, Value> => {
+    const value = new DataLoader((keys: readonly Key[]) => batch(ctx, keys), { maxBatchSize: MAX_BATCH });
+    Object.defineProperty(ctx, own, { value });
+    return value;
   };
+  return (ctx: Loading, key) => (ctx[own] ?? create(ctx)).load(key);
 }

@@ -7,10 +7,10 @@ import type { Logger } from '@bridgework/kernel/logger';
 import type { GuardedGraph } from '@bridgework/kernel/scope-rules';
 import { CALLER_HEADER, type CallerRefusal, type CallerUse, REQUEST_ID_HEADER } from '@bridgework/kernel/signed-caller';
 import type { ControlRoute } from '@bridgework/kernel/subgraph';
-import { z } from 'zod';
 import { answerControl } from './control.ts';
 import { createDocuments } from './documents.ts';
 import { executeGraph } from './execute-graph.ts';
+import { parseGraphRequest } from './graph-request.ts';
 import { readBody } from './read-body.ts';
 import type { Refusals } from './refusals.ts';
 import { describe, reportError } from './report-errors.ts';
@@ -64,20 +64,35 @@ async function handle(
   // Before the body is read: whoever has no header at all cannot make us hold two megabytes.
   if (request.headers[CALLER_HEADER] === undefined) throw new Refused('missing');
   const body = await readBody(request);
-  const url = new URL(request.url ?? '/', 'http://subgraph');
-  const isControl = url.pathname.startsWith('/control/');
+  const path = request.url ?? '/';
+  const isControl = path.startsWith('/control/');
   const { caller, use } = prove(subgraph, request, body, isControl ? 'control' : 'as-claimed');
-  if (isControl) return control(subgraph, request, response, { caller, url, body });
-  if (url.pathname !== '/graphql') throw new DomainError('NOT_FOUND');
+  if (isControl) return control(subgraph, request, response, { caller, url: new URL(path, 'http://subgraph'), body });
+  if (path !== '/graphql') throw new DomainError('NOT_FOUND');
   if (request.method !== 'POST') throw new DomainError('METHOD_NOT_ALLOWED');
   const { query, variables, operationName } = parseGraphRequest(request, body);
   const ready = documents(query, operationName);
   if (ready.operation !== use) throw new Refused('use-mismatch');
-  const log = subgraph.log.child({ requestId });
-  const ctx: Context = { db: subgraph.db, caller, now: subgraph.now, log, requestId };
-  const graphRequest = { ...ready, variables, operationName };
-  const result = await executeGraph(subgraph.graph, graphRequest, ctx);
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(result));
+  const ctx = contextOf(subgraph, caller, requestId);
+  const text = JSON.stringify(await executeGraph(subgraph.graph, { ...ready, variables, operationName }, ctx));
+  // With its length it leaves in one piece.
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+  response.writeHead(200, headers).end(text);
+}
+
+/** Most requests log nothing: their logger is made when it is asked for. */
+function contextOf({ db, now, log: parent }: ServedSubgraph, caller: Caller, requestId: string): Context {
+  let log: Logger | undefined;
+  return {
+    db,
+    caller,
+    now,
+    get log() {
+      log ??= parent.child({ requestId });
+      return log;
+    },
+    requestId,
+  };
 }
 
 function prove(
@@ -105,30 +120,6 @@ async function control(
   response.once('close', () => gone.abort());
   const signal = AbortSignal.any([gone.signal, subgraph.stopping]);
   await answerControl(route, { caller, query: url.searchParams, body, signal }, response);
-}
-
-const GraphRequestBody = z.object({
-  query: z.string(),
-  variables: z.record(z.string(), z.unknown()).nullish(),
-  operationName: z.string().nullish(),
-});
-
-function parseGraphRequest(request: IncomingMessage, body: string) {
-  if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
-    throw new DomainError('UNSUPPORTED_MEDIA_TYPE');
-  }
-  const parsed = GraphRequestBody.safeParse(parseJson(body));
-  if (!parsed.success) throw new DomainError('MALFORMED_JSON', { detail: 'The body is not a GraphQL request.' });
-  const { query, variables, operationName } = parsed.data;
-  return { query, variables: variables ?? {}, operationName: operationName ?? undefined };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new DomainError('MALFORMED_JSON', { cause });
-  }
 }
 
 /** The gateway's name for the request, or a new one when there is none that looks like ours. */
