@@ -4,16 +4,18 @@ import { newId } from '@bridgework/kernel/ids';
 import { generateIntegrationToken, hashIntegrationToken, readTokenPeppers } from '@bridgework/kernel/integration-token';
 import { makeSecrets } from '@bridgework/launcher';
 import { type ControlSnapshot, SCOPES_OF_READING } from './documents.ts';
-import type { CannedOrder, CannedReady } from './processes/canned-subgraphs.ts';
+import type { CannedActivation, CannedOrder, CannedReady } from './processes/canned-subgraphs.ts';
 import type { StockOrder } from './processes/stock-gateway.ts';
 import { messageOf, type Started, startBuilt, startSource, untilReady } from './start-process.ts';
 
 /** Our gateway and a stock one in front of the same canned subgraphs, each in a process of its own. */
 export interface CannedClinic {
-  readonly ours: Started & { readonly port: number; readonly startMs: number };
+  readonly ours: Started & { readonly port: number; readonly metricsPort: number; readonly startMs: number };
   readonly stock: Started & { readonly port: number };
   readonly token: string;
   readonly ids: ReadonlyMap<string, string>;
+  /** Activates more documents of the partner's; they are ready when the gateway says that it has completed them. */
+  activate(texts: readonly string[]): void;
   stop(): Promise<void>;
 }
 
@@ -40,7 +42,11 @@ export async function startCannedClinic(folder: string, texts: readonly string[]
     started.push(stock);
     const origins = Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, `http://127.0.0.1:${port}`]));
     stock.child.send({ origins, headers: {} } satisfies StockOrder);
-    return { ours, stock: { ...stock, port: await messageOf<number>(stock) }, token, ids, stop };
+    const activate = (more: readonly string[]): void => {
+      const activation: CannedActivation = { activate: Object.fromEntries(more.map((text) => [idOf(text), text])) };
+      canned.child.send(activation);
+    };
+    return { ours, stock: { ...stock, port: await messageOf<number>(stock) }, token, ids, activate, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -49,6 +55,7 @@ export async function startCannedClinic(folder: string, texts: readonly string[]
 
 async function startOurs(folder: string, secrets: Awaited<ReturnType<typeof makeSecrets>>, started: Started[]) {
   const port = await freePort();
+  const metricsPort = await freePort();
   const begun = performance.now();
   const gateway = startBuilt('gateway/dist/main.js', {
     core: 0,
@@ -62,6 +69,7 @@ async function startOurs(folder: string, secrets: Awaited<ReturnType<typeof make
         ]),
       ),
       PORT: String(port),
+      METRICS_PORT: String(metricsPort),
       DATA_DIR: folder,
       CALLER_SIGNING_KEY: secrets.callerSigningKey,
       // The canned registry calls its key so.
@@ -78,7 +86,7 @@ async function startOurs(folder: string, secrets: Awaited<ReturnType<typeof make
   });
   started.push(gateway);
   await untilReady(port);
-  return { ...gateway, port, startMs: performance.now() - begun };
+  return { ...gateway, port, metricsPort, startMs: performance.now() - begun };
 }
 
 export const idOf = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;

@@ -3,6 +3,7 @@ import { confirmationsSection } from './sections/confirmations.ts';
 import { coreWritesSection } from './sections/core-writes.ts';
 import { endToEndSection } from './sections/end-to-end.ts';
 import { graphSection } from './sections/graph.ts';
+import { steadySection } from './sections/steady.ts';
 import { webhooksSection } from './sections/webhooks.ts';
 
 /** The parts of `npm run bench`, in the order of the report. */
@@ -10,6 +11,7 @@ export const sections: readonly Section[] = [
   graphSection,
   endToEndSection,
   confirmationsSection,
+  steadySection,
   webhooksSection,
   coreWritesSection,
 ];

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import type { ControlSnapshot } from '@bridgework/schema';
 import { documentIdOf, type PrepareDocument, type Readiness } from '../documents/prepare-document.ts';
 
@@ -35,8 +35,9 @@ export function createReadyDocuments(
       for (const id of wantedIds(snapshot)) {
         const text = texts.get(id);
         if (text === undefined || prepared.has(id)) continue;
+        const begun = performance.now();
         prepared.set(id, prepareDocument(id, text));
-        await setImmediate();
+        await letOthersWork(performance.now() - begun);
       }
     },
     forgetOthers(snapshot) {
@@ -49,6 +50,23 @@ export function createReadyDocuments(
       }
     },
   };
+}
+
+/** How much longer than a document took, others may have the process for themselves. */
+const SHARE_OF_OTHERS = 9;
+const LOOK_MS = 3;
+/** Of the time between two looks; a process that does less has nothing to do but wait for answers. */
+const BUSY = 0.1;
+
+/** Requests come first: while the process is busy, they are given nine times as long as the document took. */
+async function letOthersWork(tookMs: number): Promise<void> {
+  const until = performance.now() + tookMs * SHARE_OF_OTHERS;
+  for (let earlier = performance.eventLoopUtilization(); performance.now() < until; ) {
+    await setTimeout(LOOK_MS);
+    const now = performance.eventLoopUtilization();
+    if (performance.eventLoopUtilization(now, earlier).utilization < BUSY) return;
+    earlier = now;
+  }
 }
 
 /** It is executed, or will be once it is known to be ready. */

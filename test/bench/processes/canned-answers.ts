@@ -56,6 +56,8 @@ const RESOLVERS: Readonly<Record<SubgraphName, Resolvers>> = {
   integration: {},
 };
 
+const OPERATION_NAME = /^query \w+/;
+
 /** Answers a subgraph's call from memory: each query is executed once for each number of entities asked for. */
 export function createCannedAnswers(name: SubgraphName): (body: string) => string | Promise<string> {
   const sdl = readFileSync(contractPath(`subgraphs/${name}.graphql`), 'utf8');
@@ -64,7 +66,9 @@ export function createCannedAnswers(name: SubgraphName): (body: string) => strin
   return (body) => {
     // What comes after the query are the variables; which side of it the client writes them on does not matter.
     const from = body.indexOf('"query":"') + 9;
-    const key = body.slice(from, body.indexOf('}"', from)) + countEntities(body) + firstOf(body);
+    // What the operation is called does not matter either.
+    const query = body.slice(from, body.indexOf('}"', from)).replace(OPERATION_NAME, '');
+    const key = query + countEntities(body) + firstOf(body);
     return (
       kept.get(key) ??
       run(schema, body).then((answer) => {

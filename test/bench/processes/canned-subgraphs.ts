@@ -16,6 +16,11 @@ export interface CannedOrder {
   readonly texts: Readonly<Record<string, string>>;
 }
 
+/** Documents to be activated while the gateway runs: id → text. */
+export interface CannedActivation {
+  readonly activate: Readonly<Record<string, string>>;
+}
+
 /** The TCP port of each subgraph; each also listens on `<folder>/<name>.sock`. */
 export type CannedReady = Readonly<Record<string, number>>;
 
@@ -32,8 +37,16 @@ process.once('message', (order: CannedOrder) => {
 process.on('disconnect', () => process.exit(0));
 
 async function open(order: CannedOrder): Promise<CannedReady> {
-  const registry = openRegistry(order);
-  await listen(registry, `${order.folder}/integration.sock`);
+  const registry = fillRegistry(order);
+  process.on('message', ({ activate }: CannedActivation) => {
+    const [like] = registry.state.documents;
+    for (const [id, text] of Object.entries(activate)) {
+      if (like !== undefined) registry.state.documents.push({ ...like, id });
+      registry.texts.set(id, text);
+    }
+    registry.publish();
+  });
+  await listen(serveRegistry(registry), `${order.folder}/integration.sock`);
   const ports: Record<string, number> = {};
   for (const name of SUBGRAPH_NAMES) {
     if (name === 'integration') continue;
@@ -44,7 +57,7 @@ async function open(order: CannedOrder): Promise<CannedReady> {
   return ports;
 }
 
-function openRegistry({ registryKey, gatewayKeys, state, texts }: CannedOrder): Server {
+function fillRegistry({ registryKey, gatewayKeys, state, texts }: CannedOrder): FakeRegistry {
   const der = Buffer.from(registryKey.slice(registryKey.indexOf(':') + 1), 'base64');
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   const registry = createRegistry(key, readPublicKeys(gatewayKeys));
@@ -53,6 +66,10 @@ function openRegistry({ registryKey, gatewayKeys, state, texts }: CannedOrder): 
   registry.state.documents.push(...state.documents);
   for (const [id, text] of Object.entries(texts)) registry.texts.set(id, text);
   registry.generation = 1;
+  return registry;
+}
+
+function serveRegistry(registry: FakeRegistry): Server {
   return createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request.setEncoding('utf8')) body += chunk;
