@@ -42,6 +42,26 @@ export async function recordAudit(tx: Tx, ctx: Context, entry: AuditEntry): Prom
   return row.id;
 }
 
+/** As {@link recordAudit}, many entries in one statement. */
+export async function recordAudits(tx: Tx, ctx: Context, entries: readonly AuditEntry[]): Promise<void> {
+  if (entries.length === 0) return;
+  const ownIntegration = ctx.caller.kind === 'integration' ? ctx.caller.integrationId : null;
+  const rows = entries.map(({ integrationId = ownIntegration, ...entry }) => ({
+    actor: entry.actor,
+    integration_id: integrationId,
+    action: entry.action,
+    entity: entry.entity,
+    entity_id: entry.entityId,
+    result: entry.result,
+    error_message: entry.errorMessage,
+    request_id: entry.requestId,
+    occurrences: entry.occurrences,
+  }));
+  await tx.execute(
+    sql`select audit.append_all(${actorOf(ctx.caller)}, ${ctx.requestId}, ${JSON.stringify(rows)}::jsonb)`,
+  );
+}
+
 /** For a refusal before the business transaction, or after it has rolled back: the entry in a transaction of its own. */
 export const recordAuditAlone = (ctx: Context, entry: AuditEntry): Promise<string> =>
   ctx.db.transaction((tx) => recordAudit(tx, ctx, entry));

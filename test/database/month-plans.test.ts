@@ -64,8 +64,9 @@ test('to fan out, claim, sweep and settle no month’s table is read from end to
   const batch = await claimBatch(ctx, { endpointId, maxDeliveries: 50, batchesAhead: 16, leaseMarginMs: 5_000 });
   expect(batch?.deliveries).toHaveLength(50);
   const settled = await settleDeliveries(ctx, {
-    attempts: (batch?.deliveries ?? []).map(({ key }) => ({
+    attempts: (batch?.deliveries ?? []).map(({ key, month }) => ({
       deliveryKey: key,
+      deliveryMonth: month,
       endpointKey: batch?.endpoint.key ?? 0,
       leaseToken: batch?.leaseToken ?? '',
       startedAt: new Date(),

@@ -94,17 +94,18 @@ const ROUNDS = 5;
 
 /** As lanes would, four at once: every delivery fails once more, and in the last round for good. */
 async function failAll(endpointKey: number, round: number): Promise<void> {
-  const rows = await clinic.sql<{ key: string; lease_token: string }[]>`
+  const rows = await clinic.sql<{ key: string; month: string; lease_token: string }[]>`
     with leased as (
       update integration.deliveries set state = 'LEASED', lease_token = gen_random_uuid(),
         lease_expires_at = now() + interval '1 hour' where endpoint_key = ${endpointKey} and state = 'PENDING' returning *
-    ) select key, lease_token from leased`;
+    ) select key, event_month::text as month, lease_token from leased`;
   const verdict =
     round < ROUNDS
       ? { kind: 'retry' as const, delaySeconds: 0 }
       : { kind: 'dead' as const, reason: 'exhausted' as const };
-  const attempts = rows.map(({ key, lease_token }) => ({
+  const attempts = rows.map(({ key, month, lease_token }) => ({
     deliveryKey: Number(key),
+    deliveryMonth: month,
     endpointKey,
     leaseToken: lease_token,
     startedAt: new Date(),

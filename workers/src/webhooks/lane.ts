@@ -4,6 +4,7 @@ import {
   claimBatch,
   type LeasedDelivery,
   payloadOf,
+  type Release,
   signPayload,
 } from '@bridgework/integration';
 import type { Context } from '@bridgework/kernel/context';
@@ -89,7 +90,7 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
       onTheWay.add(sent);
       sending.add(sent);
     }
-    const rest = waiting.map(({ key }) => ({ deliveryKey: key, leaseToken: batch.leaseToken }));
+    const rest = waiting.map((one) => leaseOf(batch, one));
     if (rest.length > 0) await options.settler.release(rest);
     // The last ones may hang: their slot is given back, they are settled whenever they end.
     await Promise.race([Promise.all(onTheWay), timeUp(until)]);
@@ -102,7 +103,7 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
     const { outcome, responsePrefix, durationMs } = await post(batch.endpoint, delivery, secrets, startedAt);
     if (closing && outcome.kind === 'failed' && outcome.failure === 'reset') {
       // Most likely it was we who hung up. That is no attempt of the receiver's: the next worker makes it.
-      return options.settler.release([{ deliveryKey: delivery.key, leaseToken: batch.leaseToken }]);
+      return options.settler.release([leaseOf(batch, delivery)]);
     }
     const verdict = judge(outcome, {
       attemptsMade: delivery.attempts + 1,
@@ -115,9 +116,8 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
       atMs: ctx.now().getTime(),
     });
     const attempt = {
-      deliveryKey: delivery.key,
+      ...leaseOf(batch, delivery),
       endpointKey: batch.endpoint.key,
-      leaseToken: batch.leaseToken,
       startedAt,
       durationMs,
       outcome: nameOutcome(outcome),
@@ -165,6 +165,12 @@ const timeUp = (until: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, Math.max(0, until - performance.now())).unref();
   });
+
+const leaseOf = ({ leaseToken }: Batch, { key, month }: LeasedDelivery): Release => ({
+  deliveryKey: key,
+  deliveryMonth: month,
+  leaseToken,
+});
 
 const openSecrets = (endpoint: ClaimedEndpoint, keys: SealingKeys): readonly string[] =>
   endpoint.secrets.map((sealed) => openSecret(keys, sealed, endpoint.id));

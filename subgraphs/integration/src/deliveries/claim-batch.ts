@@ -36,6 +36,8 @@ export interface StoredBreaker {
 
 export interface LeasedDelivery extends StoredEvent {
   readonly key: number;
+  /** Where it is kept: the month of its event, `2026-03-01`. */
+  readonly month: string;
   readonly id: string;
   readonly seq: number;
   /** Attempts made before, in this generation. */
@@ -125,6 +127,7 @@ async function lockEndpoint(tx: Tx, endpointId: string): Promise<EndpointRow | u
 
 interface DeliveryRow extends Record<string, unknown> {
   readonly key: string;
+  readonly month: string;
   readonly id: string;
   readonly event_id: string;
   readonly event_type: string;
@@ -175,13 +178,14 @@ async function lease(
       from picked where d.key = picked.key and d.event_month = picked.event_month
       returning d.*
     )
-    select d.key, d.id, d.event_id, d.event_type, d.entity_id, d.seq, d.attempts, d.generation,
+    select d.key, d.event_month::text as month, d.id, d.event_id, d.event_type, d.entity_id, d.seq, d.attempts, d.generation,
       v.entity_type, v.occurred_at, v.data, v.is_test
     from leased d join outbox.events v on v.id = d.event_id and v.event_month = d.event_month
     order by d.seq
   `);
   return rows.map((row) => ({
     key: Number(row.key),
+    month: row.month,
     id: row.id,
     eventId: row.event_id,
     eventType: row.event_type,

@@ -1,12 +1,13 @@
-import { recordAudit } from '@bridgework/kernel/audit';
+import { type AuditEntry, recordAudit, recordAudits } from '@bridgework/kernel/audit';
 import type { Context } from '@bridgework/kernel/context';
 import type { Tx } from '@bridgework/kernel/database';
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { raiseTroubles, type Symptom, troublesOf } from './troubles.ts';
 
 /** What came of one attempt and what follows. */
 export interface AttemptResult {
   readonly deliveryKey: number;
+  readonly deliveryMonth: string;
   readonly endpointKey: number;
   readonly leaseToken: string;
   readonly startedAt: Date;
@@ -25,6 +26,7 @@ export interface AttemptResult {
 /** A lease given back without an attempt. */
 export interface Release {
   readonly deliveryKey: number;
+  readonly deliveryMonth: string;
   readonly leaseToken: string;
 }
 
@@ -57,20 +59,7 @@ export async function settleDeliveries(ctx: Context, settlement: Settlement): Pr
     await release(tx, settlement.releases);
     const opened: Symptom[] = [];
     for (const change of settlement.breakers) opened.push(...(await writeBreaker(tx, change)));
-    await Promise.all(
-      settled
-        .filter(({ state }) => state !== 'PENDING')
-        .map((row) =>
-          recordAudit(tx, ctx, {
-            action: 'webhook.deliver',
-            entity: 'delivery',
-            entityId: row.id,
-            integrationId: row.integration_id,
-            result: row.state === 'DELIVERED' ? 'OK' : 'FAILED',
-            ...(row.dead_reason === null ? {} : { errorMessage: row.dead_reason }),
-          }),
-        ),
-    );
+    await recordAudits(tx, ctx, settled.filter(({ state }) => state !== 'PENDING').map(auditEntryOf));
     await disableEndpoints(
       tx,
       ctx,
@@ -80,6 +69,15 @@ export async function settleDeliveries(ctx: Context, settlement: Settlement): Pr
     return settled.length;
   });
 }
+
+const auditEntryOf = (row: SettledRow): AuditEntry => ({
+  action: 'webhook.deliver',
+  entity: 'delivery',
+  entityId: row.id,
+  integrationId: row.integration_id,
+  result: row.state === 'DELIVERED' ? 'OK' : 'FAILED',
+  ...(row.dead_reason === null ? {} : { errorMessage: row.dead_reason }),
+});
 
 const symptomOf = (row: SettledRow): Symptom => ({
   kind: 'attempt',
@@ -110,11 +108,14 @@ async function writeAttempts(tx: Tx, attempts: readonly AttemptResult[]): Promis
     delaySeconds: verdict.kind === 'retry' ? verdict.delaySeconds : 0,
     deadReason: verdict.kind === 'dead' ? verdict.reason : null,
   }));
+  // A lease token says that it is leased (CHECK). Asked for the state as well, PostgreSQL looks through its index of what
+  // is leased, most of whose entries are dead between two vacuums; told months and number, it goes by the keys.
   return tx.execute<SettledRow>(sql`
     with result as materialized (
-      select * from jsonb_to_recordset(${JSON.stringify(results)}::jsonb) as r("deliveryKey" bigint, "leaseToken" uuid,
-        "startedAt" timestamptz, "durationMs" integer, outcome text, "httpStatus" smallint, "responsePrefix" text,
-        state text, "delaySeconds" float8, "deadReason" text)
+      select * from jsonb_to_recordset(${JSON.stringify(results)}::jsonb) as r("deliveryKey" bigint,
+        "deliveryMonth" date, "leaseToken" uuid, "startedAt" timestamptz, "durationMs" integer, outcome text,
+        "httpStatus" smallint, "responsePrefix" text, state text, "delaySeconds" float8, "deadReason" text)
+      limit ${results.length}
     ), settled as (
       update integration.deliveries d
       set state = r.state, attempts = d.attempts + 1, crashes = 0, dead_reason = r."deadReason",
@@ -122,7 +123,8 @@ async function writeAttempts(tx: Tx, attempts: readonly AttemptResult[]): Promis
         delivered_at = case when r.state = 'DELIVERED' then clock_timestamp() end,
         lease_token = null, lease_expires_at = null, updated_at = clock_timestamp()
       from result r
-      where d.key = r."deliveryKey" and d.state = 'LEASED' and d.lease_token = r."leaseToken"
+      where d.key = r."deliveryKey" and d.event_month = r."deliveryMonth" and d.event_month = any(${monthsOf(results)})
+        and d.lease_token = r."leaseToken"
       returning d.key, d.id, d.endpoint_key, d.event_month, d.generation, d.attempts, d.state, d.dead_reason
     ), logged as (
       insert into integration.delivery_attempts (delivery_key, event_month, endpoint_key, generation, number, lease_token,
@@ -144,10 +146,16 @@ async function release(tx: Tx, releases: readonly Release[]): Promise<void> {
   await tx.execute(sql`
     update integration.deliveries d
     set state = 'PENDING', lease_token = null, lease_expires_at = null, updated_at = clock_timestamp()
-    from jsonb_to_recordset(${JSON.stringify(releases)}::jsonb) as r("deliveryKey" bigint, "leaseToken" uuid)
-    where d.key = r."deliveryKey" and d.state = 'LEASED' and d.lease_token = r."leaseToken"
+    from (select * from jsonb_to_recordset(${JSON.stringify(releases)}::jsonb) as r("deliveryKey" bigint,
+      "deliveryMonth" date, "leaseToken" uuid) limit ${releases.length}) as r
+    where d.key = r."deliveryKey" and d.event_month = r."deliveryMonth" and d.event_month = any(${monthsOf(releases)})
+      and d.lease_token = r."leaseToken"
   `);
 }
+
+/** As an array's text: the months whose tables are looked at. */
+const monthsOf = (rows: readonly { readonly deliveryMonth: string }[]): SQL =>
+  sql`${`{${[...new Set(rows.map(({ deliveryMonth }) => deliveryMonth))].join()}}`}::date[]`;
 
 async function lockEndpoints(tx: Tx, of: readonly { readonly endpointKey: number }[]): Promise<void> {
   if (of.length === 0) return;
