@@ -19,7 +19,24 @@ export interface DatabaseOptions {
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   readonly maxConnections?: number;
+  /** How PostgreSQL chooses the ways of its statements: by their values unless said otherwise. */
+  readonly plans?: keyof typeof PLANS;
 }
+
+const PLANS = {
+  /**
+   * Prepared statements are planned for their values each time, as unprepared ones are: what a month's partition or a rare
+   * status makes cheap stays so.
+   */
+  'by-value': { plan_cache_mode: 'force_custom_plan' },
+  /**
+   * For queues. What waits is found by an index and in its order, and the plan is kept, for statements and for what triggers
+   * ask. Of tables that fill and empty within a second PostgreSQL knows how they were a minute ago: by that it would rather
+   * sort all that waits to take a few of it, or read what is long done; and a bitmap of an index leaves its dead entries
+   * to the next statement too.
+   */
+  'by-index': { plan_cache_mode: 'auto', enable_seqscan: 'off', enable_bitmapscan: 'off' },
+};
 
 /**
  * A pool for one role. Its time-outs and connection limit stand on the role itself (schema/migrations), so a process
@@ -28,9 +45,7 @@ export interface DatabaseOptions {
 export function openDatabase(options: DatabaseOptions): Database {
   const client = postgres(options.url, {
     max: options.maxConnections ?? 8,
-    // Prepared statements are planned for their values each time, as unprepared ones are: what a month's partition or a
-    // rare status makes cheap stays so.
-    connection: { application_name: options.applicationName, plan_cache_mode: 'force_custom_plan' },
+    connection: { application_name: options.applicationName, ...PLANS[options.plans ?? 'by-value'] },
     onnotice: () => undefined,
   });
   return {

@@ -43,6 +43,15 @@ create trigger check_attempt after insert on integration.delivery_attempts
 -- The trigger above demands the delivery's own endpoint, and the delivery has the foreign key.
 alter table integration.delivery_attempts drop constraint delivery_attempts_endpoint_key_fkey;
 
+-- Indexes --------------------------------------------------------------------------------------------------------------
+-- What is due, in the order in which it is sent; what is leased, by endpoint, whose leases each claim counts; and the few
+-- whose worker died, which each claim looks for.
+drop index integration.due;
+create index due on integration.deliveries (endpoint_key, next_at, seq) where (state = 'PENDING');
+drop index integration.leased;
+create index leased on integration.deliveries (endpoint_key, lease_expires_at) where (state = 'LEASED');
+create index suspect on integration.deliveries (endpoint_key, seq) where (state = 'PENDING' and crashes > 0);
+
 -- Audit ----------------------------------------------------------------------------------------------------------------
 -- Written by the functions below alone, of entries that nobody can delete: the foreign keys could only ever lock and
 -- rewrite each entry twice. audit.verify says so should an entry be gone.

@@ -50,14 +50,9 @@ test('to fan out, claim, sweep and settle no month’s table is read from end to
     url: database.urlFor('bridgework_workers'),
     applicationName: 'test plans',
     maxConnections: 1,
+    plans: 'by-index',
   });
-  const ctx: Context = {
-    db,
-    caller: { kind: 'system', job: 'test' },
-    now: () => new Date(),
-    log: createLogger('test', { level: 'silent' }),
-    requestId: 'req_x',
-  };
+  const ctx = contextOn(db);
   const before = await sequentialReads();
   expect(await fanOutEvents(ctx, { limit: 100 })).toEqual({ events: 100, endpointIds: [endpointId] });
   expect(await sweepDeliveries(ctx)).toEqual([endpointId]);
@@ -85,6 +80,54 @@ test('to fan out, claim, sweep and settle no month’s table is read from end to
   await expect.poll(statementsSeen, { timeout: 5_000 }).toBeGreaterThan(0);
   expect(await sequentialReads()).toEqual(before);
 });
+
+test('a claim looks at what it takes, not at all that waits, whatever the statistics say', async () => {
+  const owner = database.as('owner', 1);
+  await owner.begin(async (tx) => {
+    await tx`set local session_replication_role = 'replica'`;
+    await tx`
+      with waiting as (
+        insert into outbox.events (type, entity_type, entity_id, data, fanned_out_at)
+        select 'appointment.completed', 'appointment', 'apt_' || n,
+          jsonb_build_object('id', 'apt_' || n, 'completed_at', now()), now()
+        from generate_series(1, 10000) n returning *
+      )
+      insert into integration.deliveries (event_id, event_type, entity_id, endpoint_key, seq)
+      select id, type, entity_id, (select key from integration.webhook_endpoints), ${10 * HISTORY} + key from waiting`;
+  });
+  const { db, close } = openDatabase({
+    url: database.urlFor('bridgework_workers'),
+    applicationName: 'test plans',
+    maxConnections: 1,
+    plans: 'by-index',
+  });
+  const before = await rowsFetched();
+  const batch = await claimBatch(contextOn(db), {
+    endpointId,
+    maxDeliveries: 50,
+    batchesAhead: 16,
+    leaseMarginMs: 5_000,
+  });
+  expect(batch?.deliveries).toHaveLength(50);
+  await close();
+  await expect.poll(rowsFetched, { timeout: 5_000 }).toBeGreaterThan(before);
+  expect((await rowsFetched()) - before).toBeLessThan(1_000);
+});
+
+const contextOn = (db: Context['db']): Context => ({
+  db,
+  caller: { kind: 'system', job: 'test' },
+  now: () => new Date(),
+  log: createLogger('test', { level: 'silent' }),
+  requestId: 'req_x',
+});
+
+/** Rows of deliveries that were fetched by an index. */
+async function rowsFetched(): Promise<number> {
+  const [row] = await database.as('owner', 1)<[{ n: number }]>`
+    select sum(idx_tup_fetch)::integer as n from pg_stat_user_tables where relid::regclass::text ~ '^integration.deliveries_'`;
+  return row.n;
+}
 
 /** Reads from end to end of the tables that hold the history, by the superuser's statistics. */
 async function sequentialReads() {

@@ -96,6 +96,7 @@ async function startWorkers(config: WorkersSettings, deps: WorkersDependencies):
     url: config.WORKERS_DATABASE_URL,
     applicationName: 'workers',
     maxConnections: MAX_CONNECTIONS,
+    plans: 'by-index',
   });
   const contextOf = contexts(database, deps);
   const queues = await openQueues(

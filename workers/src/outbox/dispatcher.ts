@@ -5,7 +5,8 @@ import { type Repeating, repeat } from '../schedule.ts';
 
 const IDLE_MS = 20;
 const BUSY_MS = 5;
-const MAX_EVENTS = 500;
+/** So many at once: what is fanned out is claimed only when all of it is there, and its endpoints are locked meanwhile. */
+const MAX_EVENTS = 100;
 
 /**
  * Turns committed events into deliveries. It polls: a NOTIFY in the trigger would serialise every commit of the clinic's

@@ -6,7 +6,6 @@ import type { EventType } from '@bridgework/schema';
 import { sql } from 'drizzle-orm';
 import { type LiveSecretsColumn, liveSecrets, readLiveSecrets } from '../endpoints/endpoint-secret.ts';
 import { effectiveScopes, endpointIsOpen, isLetGo, withheldTypes } from './authority.ts';
-import { buryUnauthorised } from './bury-deliveries.ts';
 import type { StoredEvent } from './event-payload.ts';
 
 export interface ClaimedEndpoint {
@@ -75,7 +74,6 @@ export async function claimBatch(ctx: Context, input: ClaimInput): Promise<Batch
     if (row === undefined) return null;
     const endpoint = toEndpoint(row);
     const withheld = withheldTypes(endpoint.scopes);
-    if (withheld.length > 0) await buryUnauthorised(tx, ctx, endpoint, withheld);
     if (!row.open || (endpoint.breaker.state === 'open' && endpoint.breaker.waitMs > 0)) return null;
     // A breaker that tries again sends one request and waits for it.
     const probing = endpoint.breaker.state !== 'closed';
@@ -106,6 +104,10 @@ interface EndpointRow extends Record<string, unknown>, LiveSecretsColumn {
   readonly scopes: string[];
   readonly open: boolean;
   readonly leased: number;
+  /** Something of it is due whose worker died before. */
+  readonly suspects: boolean;
+  /** A manager let something of it go. */
+  readonly lets_go: boolean;
 }
 
 async function lockEndpoint(tx: Tx, endpointId: string): Promise<EndpointRow | undefined> {
@@ -116,6 +118,9 @@ async function lockEndpoint(tx: Tx, endpointId: string): Promise<EndpointRow | u
       i.id as integration_id, ${effectiveScopes} as scopes, ${endpointIsOpen} as open,
       (select count(*)::integer from integration.deliveries d
         where d.endpoint_key = e.key and d.state = 'LEASED') as leased,
+      exists (select from integration.deliveries d
+        where d.endpoint_key = e.key and d.state = 'PENDING' and d.crashes > 0) as suspects,
+      e.skip_before is not null as lets_go,
       ${liveSecrets} as secrets
     from integration.webhook_endpoints e
     join integration.integrations i on i.key = e.integration_key
@@ -160,16 +165,24 @@ async function lease(
       ? sql`true`
       : sql`not exists (select from integration.deliveries p where p.endpoint_key = d.endpoint_key
           and p.entity_id = d.entity_id and p.seq < d.seq and p.state in ('PENDING', 'LEASED', 'HELD'))`;
-  // What is withheld is buried so many at a time; the rest of it waits for that and is not sent meanwhile.
+  // What is withheld is not sent; the sweeper buries it.
+  const told =
+    withheld.length === 0
+      ? sql`true`
+      : sql`d.event_type not in (select jsonb_array_elements_text(${JSON.stringify(withheld)}::jsonb))`;
+  const kept = endpoint.lets_go
+    ? sql`not exists (select from integration.webhook_endpoints e where e.key = d.endpoint_key and ${isLetGo})`
+    : sql`true`;
   const due = sql`d.endpoint_key = ${endpoint.key} and d.state = 'PENDING' and d.next_at <= clock_timestamp()
-    and d.event_type not in (select jsonb_array_elements_text(${JSON.stringify(withheld)}::jsonb))
-    and not exists (select from integration.webhook_endpoints e where e.key = d.endpoint_key and ${isLetGo})`;
+    and ${told} and ${kept}`;
+  const alone = endpoint.suspects
+    ? sql`d.key = coalesce(
+        (select d.key from integration.deliveries d where ${due} and d.crashes > 0 order by d.seq limit 1), d.key)`
+    : sql`true`;
   const rows = await tx.execute<DeliveryRow>(sql`
-    with suspect as (
-      select d.key from integration.deliveries d where ${due} and d.crashes > 0 order by d.seq limit 1
-    ), picked as materialized (
+    with picked as materialized (
       select d.key, d.event_month from integration.deliveries d
-      where ${due} and ${inOrder} and (not exists (select from suspect) or d.key = (select key from suspect))
+      where ${due} and ${inOrder} and ${alone}
       order by d.next_at, d.seq limit ${limit} for update skip locked
     ), leased as (
       update integration.deliveries d

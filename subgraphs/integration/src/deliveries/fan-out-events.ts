@@ -26,17 +26,16 @@ export async function fanOutEvents(ctx: Context, { limit }: { readonly limit: nu
       join integration.webhook_subscriptions s on s.event_type = c.type
     ), locked as materialized (
       -- In key order, so that dispatchers, lanes and settlers never wait for each other in a circle.
-      select e.key, e.id, e.last_seq, e.integration_key, e.status, e.url, e.deleted_at
+      select e.key, e.id, e.last_seq, ${endpointIsOpen} as open
       from integration.webhook_endpoints e
+      join integration.integrations i on i.key = e.integration_key
       where e.key in (select endpoint_key from matched) and e.first_active_at is not null and e.deleted_at is null
-      order by e.key for no key update
+      order by e.key for no key update of e
     ), numbered as materialized (
       select m.*, e.id as endpoint_id,
-        e.last_seq + row_number() over (partition by m.endpoint_key order by m.event_key) as seq,
-        ${endpointIsOpen} as open
+        e.last_seq + row_number() over (partition by m.endpoint_key order by m.event_key) as seq, e.open
       from matched m
       join locked e on e.key = m.endpoint_key
-      join integration.integrations i on i.key = e.integration_key
     ), bumped as (
       update integration.webhook_endpoints e set last_seq = n.seq
       from (select endpoint_key, max(seq) as seq from numbered group by endpoint_key) n

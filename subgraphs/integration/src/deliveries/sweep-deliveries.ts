@@ -40,10 +40,12 @@ async function expireLeases(ctx: Context): Promise<void> {
         set state = case when d.crashes + 1 >= ${MAX_CRASHES} then 'DEAD' else 'PENDING' end,
           dead_reason = case when d.crashes + 1 >= ${MAX_CRASHES} then 'poison' end,
           crashes = d.crashes + 1, lease_token = null, lease_expires_at = null, updated_at = clock_timestamp()
-        where d.key in (
-          select key from integration.deliveries where state = 'LEASED' and lease_expires_at < clock_timestamp()
+        from (
+          select key, event_month from integration.deliveries
+          where state = 'LEASED' and lease_expires_at < clock_timestamp()
           order by key limit ${MAX_ROWS} for update skip locked
-        )
+        ) as x
+        where d.key = x.key and d.event_month = x.event_month
         returning d.id, d.state, d.endpoint_key
       )
       select x.id, x.state, i.id as integration_id from expired x
@@ -117,27 +119,32 @@ async function forgetSkip(ctx: Context, endpointKey: number): Promise<void> {
 /** A delivery that may not be sent now waits without using up an attempt. */
 async function hold(ctx: Context): Promise<void> {
   await ctx.db.execute(sql`
-    update integration.deliveries set state = 'HELD', updated_at = clock_timestamp()
-    where key in (
-      select d.key from integration.webhook_endpoints e
+    with closed as materialized (
+      select e.key from integration.webhook_endpoints e
       join integration.integrations i on i.key = e.integration_key
-      join integration.deliveries d on d.endpoint_key = e.key and d.state = 'PENDING'
       where not (${endpointIsOpen} and ${breakerAdmits})
-      limit ${MAX_ROWS} for update of d skip locked
     )
+    update integration.deliveries d set state = 'HELD', updated_at = clock_timestamp()
+    from (
+      select d.key, d.event_month from closed
+      join integration.deliveries d on d.endpoint_key = closed.key and d.state = 'PENDING'
+      limit ${MAX_ROWS} for update of d skip locked
+    ) as x
+    where d.key = x.key and d.event_month = x.event_month
   `);
 }
 
 /** What was held goes on where it stopped, its next attempt no sooner than it was due. */
 async function resume(ctx: Context): Promise<void> {
   await ctx.db.execute(sql`
-    update integration.deliveries set state = 'PENDING', updated_at = clock_timestamp()
-    where key in (
-      select d.key from integration.webhook_endpoints e
+    update integration.deliveries d set state = 'PENDING', updated_at = clock_timestamp()
+    from (
+      select d.key, d.event_month from integration.webhook_endpoints e
       join integration.integrations i on i.key = e.integration_key
       join integration.deliveries d on d.endpoint_key = e.key and d.state = 'HELD'
       where ${endpointIsOpen} and ${breakerAdmits} and ${isLetGo} is not true
       limit ${MAX_ROWS} for update of d skip locked
-    )
+    ) as x
+    where d.key = x.key and d.event_month = x.event_month
   `);
 }
