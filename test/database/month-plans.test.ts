@@ -56,7 +56,14 @@ test('to fan out, claim, sweep and settle no month’s table is read from end to
   const before = await sequentialReads();
   expect(await fanOutEvents(ctx, { limit: 100 })).toEqual({ events: 100, endpointIds: [endpointId] });
   expect(await sweepDeliveries(ctx)).toEqual([endpointId]);
-  const batch = await claimBatch(ctx, { endpointId, maxDeliveries: 50, batchesAhead: 16, leaseMarginMs: 5_000 });
+  const batch = await claimBatch(ctx, {
+    endpointId,
+    maxDeliveries: 50,
+    batchesAhead: 16,
+    expected: 0,
+    leaseMarginMs: 5_000,
+    ownLeases: [],
+  });
   expect(batch?.deliveries).toHaveLength(50);
   const settled = await settleDeliveries(ctx, {
     attempts: (batch?.deliveries ?? []).map(({ key, month }) => ({
@@ -106,7 +113,9 @@ test('a claim looks at what it takes, not at all that waits, whatever the statis
     endpointId,
     maxDeliveries: 50,
     batchesAhead: 16,
+    expected: 0,
     leaseMarginMs: 5_000,
+    ownLeases: [],
   });
   expect(batch?.deliveries).toHaveLength(50);
   await close();

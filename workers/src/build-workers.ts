@@ -120,7 +120,7 @@ async function startWorkers(config: WorkersSettings, deps: WorkersDependencies):
     ...(deps.scheduleSeconds === undefined ? {} : { scheduleSeconds: deps.scheduleSeconds }),
   });
   const watched = deps.metrics && watchWebhooks(deps.metrics, contextOf('metrics.read'), lanes.inFlight);
-  const jobs = startLaneJobs(queues, lanes.run, deps.log);
+  const jobs = startLaneJobs(queues, lanes, deps.log);
   const repeating: readonly Repeating[] = [
     startDispatcher(contextOf('outbox.dispatch'), jobs.wake),
     startSweeper(contextOf('webhook.sweep'), jobs.wake, deps.dueAgeLimitSeconds),

@@ -15,8 +15,12 @@ const LEAVE_MS = 500;
 /** Tells that these endpoints have something to send. Never waits and never fails: the sweeper tells again. */
 export type WakeLanes = (endpointIds: readonly string[]) => void;
 
-/** Works for one endpoint; true when more is due now. */
-export type RunLane = (endpointId: string) => Promise<boolean>;
+export interface LaneRunner {
+  /** Works for one endpoint; true when more is due now. */
+  run(endpointId: string): Promise<boolean>;
+  /** Something new may be due; true when the running lane looks itself. */
+  notice(endpointId: string): boolean;
+}
 
 export interface LaneJobs {
   readonly wake: WakeLanes;
@@ -29,11 +33,11 @@ const endpointOf = ({ data }: QueueJob): string => JOBS[LANE].parse(data).endpoi
 
 /**
  * One job per endpoint with something due. While a lane's job waits or runs, adding it again does nothing; a wake-up
- * that comes during the run is remembered here and added once the job has left the queue.
+ * that comes during the run is told to the lane, or remembered here and added once the job has left the queue.
  *
  * While the queue is away lanes run without it: leases in PostgreSQL, not the queue, keep two workers apart.
  */
-export function startLaneJobs(queues: Queues, runLane: RunLane, log: Logger): LaneJobs {
+export function startLaneJobs(queues: Queues, lanes: LaneRunner, log: Logger): LaneJobs {
   const running = new Map<string, symbol>();
   const again = new Set<string>();
   const pending = new Set<string>();
@@ -42,7 +46,9 @@ export function startLaneJobs(queues: Queues, runLane: RunLane, log: Logger): La
   let closed = false;
 
   function wake(endpointIds: readonly string[]): void {
-    for (const id of endpointIds) (running.has(id) ? again : pending).add(id);
+    for (const id of endpointIds) {
+      if (!lanes.notice(id)) (running.has(id) ? again : pending).add(id);
+    }
     if (pending.size === 0 || adding !== undefined || closed) return;
     adding = addPending().finally(() => {
       adding = undefined;
@@ -77,7 +83,7 @@ export function startLaneJobs(queues: Queues, runLane: RunLane, log: Logger): La
     const token = Symbol(id);
     running.set(id, token);
     try {
-      if (!closed && (await runLane(id))) again.add(id);
+      if (!closed && (await lanes.run(id))) again.add(id);
     } finally {
       setTimeout(() => {
         if (running.get(id) === token) left(id);

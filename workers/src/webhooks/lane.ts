@@ -16,12 +16,15 @@ import type { Breakers } from './breakers.ts';
 import { DEFAULT_SCHEDULE_SECONDS } from './schedule.ts';
 import type { Settler } from './settler.ts';
 import { signedHeaders } from './signature.ts';
+import { Turn } from './turn.ts';
 import { judge } from './verdict.ts';
 
 /** Sends what is due, one lane per endpoint, so that a slow receiver slows nobody else. */
 export interface Lanes {
   /** Works for at most a second. True when more is due now. */
   run(endpointId: string): Promise<boolean>;
+  /** Something new may be due. True when the endpoint's lane runs and will look itself. */
+  notice(endpointId: string): boolean;
   /** Requests that wait for an answer. */
   inFlight(): number;
   /** Starts nothing new, waits for what is on the way and writes it down. */
@@ -46,61 +49,146 @@ export interface LaneOptions {
 
 /** A lane gives its slot back after this time, and nothing is sent on a claim that is older. */
 const SLOT_MS = 1_000;
-/** How much more than may be on the way is claimed at once, to save statements. */
+/** How much more than may be on the way is claimed first, to save statements; then what the lane's pace promises. */
 const BATCHES_AHEAD = 4;
+const CLAIM_AHEAD_MS = 250;
 const MAX_BATCH = 200;
 
 export function createLanes(ctx: Context, options: LaneOptions): Lanes {
   const sending = new Set<Promise<void>>();
+  const turns = new Map<string, Turn>();
+  let onTheWay = 0;
   let closing = false;
 
   async function run(endpointId: string): Promise<boolean> {
-    const until = performance.now() + SLOT_MS;
-    while (!closing && performance.now() < until) {
-      const batch = await claimBatch(ctx, {
+    const turn = new Turn(SLOT_MS);
+    turns.set(endpointId, turn);
+    try {
+      return await take(turn, endpointId);
+    } finally {
+      turn.end();
+      if (turns.get(endpointId) === turn) turns.delete(endpointId);
+    }
+  }
+
+  async function take(turn: Turn, endpointId: string): Promise<boolean> {
+    const claim = (): Promise<Batch | null> => {
+      turn.news = false;
+      return claimBatch(ctx, {
         endpointId,
         maxDeliveries: MAX_BATCH,
-        batchesAhead: BATCHES_AHEAD,
+        batchesAhead: turn.sent === 0 ? BATCHES_AHEAD : 1,
+        expected: turn.expected(CLAIM_AHEAD_MS),
         leaseMarginMs: options.leaseMarginMs,
+        ownLeases: [...turn.leases],
       });
-      if (batch === null) return false;
+    };
+    let claimed = claim();
+    while (!(closing || turn.over)) {
+      const batch = await claimed;
+      if (batch === null) {
+        if (turn.unsettled === 0 && !turn.news) {
+          // At once: who gives notice from now on is told that nobody looks.
+          turns.delete(endpointId);
+          return false;
+        }
+        // What is due may wait for what is not settled (ordering), or come meanwhile.
+        while (turn.unsettled > 0 && !turn.news && !(closing || turn.over)) await turn.change();
+        if (closing || turn.over) break;
+        claimed = claim();
+        continue;
+      }
       options.breakers.adopt(batch.endpoint);
-      if (!(await sendBatch(batch, until))) return true;
+      // The next batch is claimed while the last of this one are sent: the lane does not idle between the two.
+      let next: Promise<Batch | null> | undefined;
+      const sent = await sendBatch(turn, batch, () => {
+        if (!batch.isLast && next === undefined) {
+          next = claim();
+          next.catch(() => undefined);
+        }
+      });
+      if (!sent) {
+        if (next !== undefined) await giveBack(await next);
+        return !closing;
+      }
+      claimed = next ?? settledThenClaim(turn, claim);
     }
+    await giveBack(await claimed);
     return !closing;
   }
 
-  /** False when time was up before everything was sent; what was not is given back. */
-  async function sendBatch(batch: Batch, until: number): Promise<boolean> {
-    const secrets = openSecrets(batch.endpoint, options.sealingKeys);
-    const onTheWay = new Set<Promise<void>>();
-    const waiting = [...batch.deliveries];
-    let yielded = false;
-    while (waiting.length > 0) {
-      if (onTheWay.size >= batch.capacity) await Promise.race([...onTheWay, timeUp(until)]);
-      if (closing || performance.now() >= until || !options.breakers.admits(batch.endpoint.id)) break;
-      if (onTheWay.size >= batch.capacity) continue;
-      const delivery = waiting.shift();
-      if (delivery === undefined) break;
-      const sent = send(batch, delivery, secrets).finally(() => {
-        onTheWay.delete(sent);
-        sending.delete(sent);
-        if (yielded) options.wake([batch.endpoint.id]);
-      });
-      onTheWay.add(sent);
-      sending.add(sent);
-    }
-    const rest = waiting.map((one) => leaseOf(batch, one));
-    if (rest.length > 0) await options.settler.release(rest);
-    // The last ones may hang: their slot is given back, they are settled whenever they end.
-    await Promise.race([Promise.all(onTheWay), timeUp(until)]);
-    yielded = onTheWay.size > 0;
-    return rest.length === 0 && !yielded;
+  /** When a batch held all that was due: the next look is worth it once this is settled, or something new has come. */
+  async function settledThenClaim(turn: Turn, claim: () => Promise<Batch | null>): Promise<Batch | null> {
+    while (turn.unsettled > 0 && !turn.news && !(closing || turn.over)) await turn.change();
+    return closing || turn.over ? null : claim();
   }
 
-  async function send(batch: Batch, delivery: LeasedDelivery, secrets: readonly string[]): Promise<void> {
+  async function giveBack(batch: Batch | null, from = 0): Promise<void> {
+    const rest = batch?.deliveries.slice(from).map((delivery) => leaseOf(batch, delivery)) ?? [];
+    if (rest.length > 0) await options.settler.release(rest);
+  }
+
+  /** False when time was up before everything was sent; what was not is given back. */
+  async function sendBatch(turn: Turn, batch: Batch, almostSent: () => void): Promise<boolean> {
+    const secrets = openSecrets(batch.endpoint, options.sealingKeys);
+    const stopped = (): boolean => closing || turn.over || !options.breakers.admits(batch.endpoint.id);
+    // What may be what kills workers is on the way alone.
+    while (batch.isSuspect && turn.unsettled > 0 && !stopped()) await turn.change();
+    turn.leases.add(batch.leaseToken);
+    let unsettled = batch.deliveries.length;
+    const settled = (): void => {
+      unsettled -= 1;
+      if (unsettled === 0) turn.leases.delete(batch.leaseToken);
+    };
+    for (const [at, delivery] of batch.deliveries.entries()) {
+      while (turn.onTheWay >= batch.capacity && !stopped()) await turn.change();
+      if (stopped()) {
+        await giveBack(batch, at);
+        return false;
+      }
+      start(turn, batch, delivery, secrets, settled);
+      if (batch.deliveries.length - at <= batch.capacity && !batch.isSuspect) almostSent();
+    }
+    return true;
+  }
+
+  function start(
+    turn: Turn,
+    batch: Batch,
+    delivery: LeasedDelivery,
+    secrets: readonly string[],
+    settled: () => void,
+  ): void {
+    turn.sent += 1;
+    turn.onTheWay += 1;
+    turn.unsettled += 1;
+    onTheWay += 1;
+    const answered = (): void => {
+      turn.onTheWay -= 1;
+      onTheWay -= 1;
+      turn.ring();
+    };
+    const sent = send(batch, delivery, secrets, answered).finally(() => {
+      sending.delete(sent);
+      turn.unsettled -= 1;
+      settled();
+      turn.ring();
+      // Its slot was given back meanwhile: there may be room to send more.
+      if (turn.over) options.wake([batch.endpoint.id]);
+    });
+    sending.add(sent);
+  }
+
+  async function send(
+    batch: Batch,
+    delivery: LeasedDelivery,
+    secrets: readonly string[],
+    answered: () => void,
+  ): Promise<void> {
     const startedAt = ctx.now();
-    const { outcome, responsePrefix, durationMs } = await post(batch.endpoint, delivery, secrets, startedAt);
+    const { outcome, responsePrefix, durationMs } = await post(batch.endpoint, delivery, secrets, startedAt).finally(
+      answered,
+    );
     if (closing && outcome.kind === 'failed' && outcome.failure === 'reset') {
       // Most likely it was we who hung up. That is no attempt of the receiver's: the next worker makes it.
       return options.settler.release([leaseOf(batch, delivery)]);
@@ -153,18 +241,21 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
 
   return {
     run,
-    inFlight: () => sending.size,
+    notice(endpointId) {
+      const turn = turns.get(endpointId);
+      if (turn === undefined) return false;
+      turn.news = true;
+      turn.ring();
+      return true;
+    },
+    inFlight: () => onTheWay,
     async close() {
       closing = true;
+      for (const turn of turns.values()) turn.ring();
       await Promise.all(sending);
     },
   };
 }
-
-const timeUp = (until: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, Math.max(0, until - performance.now())).unref();
-  });
 
 const leaseOf = ({ leaseToken }: Batch, { key, month }: LeasedDelivery): Release => ({
   deliveryKey: key,

@@ -2,7 +2,10 @@ import { type AttemptResult, type Release, settleDeliveries } from '@bridgework/
 import type { Context } from '@bridgework/kernel/context';
 import type { Breakers } from './breakers.ts';
 
-/** Gathers results for about three milliseconds and writes them in one transaction. */
+/**
+ * Gathers results for about three milliseconds, or while those before are written, and writes them in one transaction:
+ * the more there is to do, the more of it a transaction carries.
+ */
 export interface Settler {
   /** Resolves once the result is stored, or has been given up to the lease's end. */
   settle(attempt: AttemptResult): Promise<void>;
@@ -10,6 +13,8 @@ export interface Settler {
 }
 
 const GATHER_MS = 3;
+/** Transactions at once; the second goes on where the first waits for the lock of an endpoint. */
+const MAX_WRITES = 2;
 const MAX_BATCH = 500;
 const RETRY_MS = 200;
 /** After this the lease has run out: the row is due again, and a late word would be refused. */
@@ -23,17 +28,33 @@ interface Gathered {
 
 export function createSettler(ctx: Context, breakers: Breakers): Settler {
   let open: Gathered | undefined;
+  let writes = 0;
+  const waiting: (() => void)[] = [];
 
   function gather(): Gathered {
     if (open !== undefined) return open;
     const attempts: AttemptResult[] = [];
     const releases: Release[] = [];
-    const done = pause(GATHER_MS).then(() => {
-      open = undefined;
-      return write(attempts, releases);
-    });
-    open = { attempts, releases, done };
-    return open;
+    const done = pause(GATHER_MS).then(() => inTurn(() => write(attempts, releases), leave));
+    const gathered = { attempts, releases, done };
+    const leave = (): void => {
+      if (open === gathered) open = undefined;
+    };
+    open = gathered;
+    return gathered;
+  }
+
+  async function inTurn(work: () => Promise<void>, begins: () => void): Promise<void> {
+    if (writes >= MAX_WRITES) await new Promise<void>((resolve) => waiting.push(resolve));
+    else writes += 1;
+    begins();
+    try {
+      await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) writes -= 1;
+      else next();
+    }
   }
 
   /** PostgreSQL may be away for a moment. Until the lease ends we are the ones to say what came of these attempts. */

@@ -48,18 +48,26 @@ export interface Batch {
   readonly endpoint: ClaimedEndpoint;
   /** Only who holds it may settle these rows. */
   readonly leaseToken: string;
-  /** How many may be on the way at once, those of other leases subtracted. */
+  /** How many the caller may have on the way at once, those of others' leases subtracted. */
   readonly capacity: number;
   readonly deliveries: readonly LeasedDelivery[];
+  /** Nothing more was due. */
+  readonly isLast: boolean;
+  /** Its worker died before: it goes alone. */
+  readonly isSuspect: boolean;
 }
 
 export interface ClaimInput {
   readonly endpointId: string;
   readonly maxDeliveries: number;
-  /** How many times what may be on the way at once is claimed ahead, to save statements. */
+  /** How many times what may be on the way at once is claimed at least, to save statements. */
   readonly batchesAhead: number;
+  /** How many the caller expects to send soon. */
+  readonly expected: number;
   /** Beyond the endpoint's own time-out. */
   readonly leaseMarginMs: number;
+  /** Tokens of leases whose requests the caller counts itself. */
+  readonly ownLeases: readonly string[];
 }
 
 /**
@@ -70,7 +78,7 @@ export interface ClaimInput {
  */
 export async function claimBatch(ctx: Context, input: ClaimInput): Promise<Batch | null> {
   return ctx.db.transaction(async (tx) => {
-    const row = await lockEndpoint(tx, input.endpointId);
+    const row = await lockEndpoint(tx, input);
     if (row === undefined) return null;
     const endpoint = toEndpoint(row);
     const withheld = withheldTypes(endpoint.scopes);
@@ -80,10 +88,12 @@ export async function claimBatch(ctx: Context, input: ClaimInput): Promise<Batch
     const capacity = (probing ? 1 : endpoint.maxInFlight) - row.leased;
     if (capacity <= 0) return null;
     const leaseToken = randomUUID();
-    const wanted = probing ? 1 : Math.min(capacity * input.batchesAhead, input.maxDeliveries);
+    const wanted = probing ? 1 : Math.min(Math.max(capacity * input.batchesAhead, input.expected), input.maxDeliveries);
     const leaseMs = endpoint.timeoutMs + input.leaseMarginMs;
     const deliveries = await lease(tx, row, { leaseToken, limit: wanted, leaseMs, withheld });
-    return deliveries.length === 0 ? null : { endpoint, leaseToken, capacity, deliveries };
+    if (deliveries.length === 0) return null;
+    const isLast = deliveries.length < wanted && !row.suspects;
+    return { endpoint, leaseToken, capacity, deliveries, isLast, isSuspect: row.suspects };
   });
 }
 
@@ -110,14 +120,15 @@ interface EndpointRow extends Record<string, unknown>, LiveSecretsColumn {
   readonly lets_go: boolean;
 }
 
-async function lockEndpoint(tx: Tx, endpointId: string): Promise<EndpointRow | undefined> {
+async function lockEndpoint(tx: Tx, { endpointId, ownLeases }: ClaimInput): Promise<EndpointRow | undefined> {
   const [row] = await tx.execute<EndpointRow>(sql`
     select e.key, e.id, e.url, e.mode, e.ordering, e.max_in_flight, e.timeout_ms, e.retry_schedule_seconds,
       e.breaker_state, e.breaker_openings, e.breaker_probe_successes,
       greatest(coalesce(extract(epoch from e.breaker_retry_at - clock_timestamp()) * 1000, 0), 0)::float8 as breaker_wait_ms,
       i.id as integration_id, ${effectiveScopes} as scopes, ${endpointIsOpen} as open,
       (select count(*)::integer from integration.deliveries d
-        where d.endpoint_key = e.key and d.state = 'LEASED') as leased,
+        where d.endpoint_key = e.key and d.state = 'LEASED'
+          and d.lease_token <> all (${`{${ownLeases.join()}}`}::uuid[])) as leased,
       exists (select from integration.deliveries d
         where d.endpoint_key = e.key and d.state = 'PENDING' and d.crashes > 0) as suspects,
       e.skip_before is not null as lets_go,
