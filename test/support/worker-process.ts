@@ -17,7 +17,8 @@ export async function forkWorkers(
   { allow, redisUrl }: WorkerProcessOptions,
 ): Promise<ChildProcess> {
   const child = fork(MAIN, {
-    execArgv: ['--conditions=@bridgework/source', '--import', 'tsx'],
+    // As the supervisor starts it.
+    execArgv: ['--max-semi-space-size=32', '--conditions=@bridgework/source', '--import', 'tsx'],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: {
       PATH: process.env.PATH,

@@ -1,4 +1,5 @@
 import { lookup as resolve } from 'node:dns';
+import { EventEmitter } from 'node:events';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Environment } from '@bridgework/schema';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
@@ -93,7 +94,13 @@ export function createEgress(options: EgressOptions): Egress {
       });
       const url = URL.canParse(text) ? new URL(text) : null;
       if (url === null || refusalOf(url, options) !== null) return done({ kind: 'failed', failure: 'blocked' });
-      const signal = AbortSignal.timeout(request.deadlineMs ?? DEADLINE_MS);
+      // A timer of our own that ends with the request: an AbortSignal's would go on to its end and fire for nobody.
+      const signal = new EventEmitter();
+      let isLate = false;
+      const deadline = setTimeout(() => {
+        isLate = true;
+        signal.emit('abort');
+      }, request.deadlineMs ?? DEADLINE_MS);
       try {
         const answer = await agent.request({
           origin: url.origin,
@@ -103,14 +110,17 @@ export function createEgress(options: EgressOptions): Egress {
           body: request.body,
           signal,
         });
-        const prefix = await readPrefix(answer.body, request.keepBytes ?? PREFIX_BYTES);
+        const prefix =
+          answer.statusCode === 204 ? '' : await readPrefix(answer.body, request.keepBytes ?? PREFIX_BYTES);
         const asked = readRetryAfter(headerOf(answer.headers['retry-after']), options.now());
         return done(
           { kind: 'answered', status: answer.statusCode, ...(asked === undefined ? {} : { retryAfterSeconds: asked }) },
           prefix,
         );
       } catch (error) {
-        return done({ kind: 'failed', failure: classify(error, signal) });
+        return done({ kind: 'failed', failure: classify(error, isLate) });
+      } finally {
+        clearTimeout(deadline);
       }
     },
     close: () => agent.destroy(),
@@ -167,8 +177,8 @@ async function readPrefix(body: Dispatcher.ResponseData['body'], keepBytes: numb
   return Buffer.concat(parts).toString('utf8').replaceAll('\0', '\uFFFD');
 }
 
-function classify(error: unknown, signal: AbortSignal): SendFailure {
-  if (signal.aborted) return 'timeout';
+function classify(error: unknown, isLate: boolean): SendFailure {
+  if (isLate) return 'timeout';
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof BlockedError) return 'blocked';
     if (cause.name === 'HTTPParserError') return 'malformed';
