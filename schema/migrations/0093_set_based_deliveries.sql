@@ -84,7 +84,7 @@ begin
   return appended;
 end
 $$;
-grant execute on function audit.append_all(text, text, jsonb) to bridgework_integration, bridgework_workers;
+grant execute on function audit.append_all(text, text, jsonb) to bridgework_workers;
 
 -- The same text; without settings of its own it is inlined where it is used. What it names was bound when it was made.
 create or replace function audit.entry_text(entry audit.entries) returns text
