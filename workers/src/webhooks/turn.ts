@@ -15,12 +15,12 @@ export class Turn {
   readonly leases = new Set<string>();
   readonly #from = performance.now();
   readonly #until: number;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
   #bell: (() => void) | undefined;
 
   constructor(ms: number) {
     this.#until = this.#from + ms;
-    this.#timer = setTimeout(() => this.ring(), ms + 1).unref();
+    this.#timer = this.#ringAfter(ms);
   }
 
   get over(): boolean {
@@ -42,6 +42,14 @@ export class Turn {
     return new Promise((resolve) => {
       this.#bell = resolve;
     });
+  }
+
+  /** A timer may come a little early; nobody may sleep over the end for that. */
+  #ringAfter(ms: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      if (!this.over) this.#timer = this.#ringAfter(1);
+      this.ring();
+    }, ms).unref();
   }
 
   end(): void {
