@@ -18,6 +18,7 @@ export const LANDED_STATES: readonly LandedState[] = [
   { name: 'the first', lastMigration: '0015_grants' },
   { name: 'the second', lastMigration: '0040_core_seams' },
   { name: 'the third', lastMigration: '0071_document_clock' },
+  { name: 'the fourth', lastMigration: '0092_unplanned_invoices' },
 ];
 
 interface JournalEntry {
