@@ -53,12 +53,12 @@ export function createReadyDocuments(
 }
 
 /** How much longer than a document took, others may have the process for themselves. */
-const SHARE_OF_OTHERS = 9;
+const SHARE_OF_OTHERS = 19;
 const LOOK_MS = 3;
 /** Of the time between two looks; a process that does less has nothing to do but wait for answers. */
 const BUSY = 0.1;
 
-/** Requests come first: while the process is busy, they are given nine times as long as the document took. */
+/** Requests come first: while the process is busy, they are given nineteen times as long as the document took. */
 async function letOthersWork(tookMs: number): Promise<void> {
   const until = performance.now() + tookMs * SHARE_OF_OTHERS;
   for (let earlier = performance.eventLoopUtilization(); performance.now() < until; ) {
