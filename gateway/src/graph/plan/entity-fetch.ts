@@ -30,7 +30,7 @@ export function compileEntityFetch(
   const { serviceName, outputRewrites } = fetch;
   const call = callOf(serviceName);
   const writeBody = compileBody(fetch);
-  const represent = compileRepresent(supergraph, requires, fetch.inputRewrites);
+  const representOf = compileRepresent(supergraph, requires, fetch.inputRewrites);
   const keys = topKeysOf(fetch);
 
   const take = (run: PlanRun, asked: Asked, { data, errors }: FetchAnswer): void => {
@@ -78,7 +78,7 @@ export function compileEntityFetch(
   };
 
   return async (run) => {
-    const asked = ask(represent, locate(run.data, path));
+    const asked = ask(representOf, locate(run.data, path));
     coverSkipped(run, asked);
     if (asked.representations.length === 0) return;
     try {
@@ -91,17 +91,33 @@ export function compileEntityFetch(
   };
 }
 
-function ask(represent: Represent, entities: readonly Tree[]): Asked {
-  const known = new Map<string, number>();
+function ask(representOf: (typeName: string) => Represent, entities: readonly Tree[]): Asked {
   const representations: string[] = [];
-  const indexes = entities.map((entity) => {
-    const representation = represent(entity);
-    if (representation === undefined) return -1;
-    const index = known.get(representation) ?? representations.push(representation) - 1;
-    known.set(representation, index);
+  const byKey = new Map<string, Map<string, number>>();
+  const byText = new Map<string, number>();
+  /** By its key where that tells it from others, which spares writing and comparing the whole. */
+  const indexOf = (entity: Tree): number => {
+    const { __typename: typeName } = entity;
+    if (typeof typeName !== 'string') return -1;
+    const { write, onlyKey } = representOf(typeName);
+    const key = onlyKey !== undefined && Object.hasOwn(entity, onlyKey) ? entity[onlyKey] : undefined;
+    const known = typeof key === 'string' ? mapIn(byKey, typeName) : byText;
+    const identity = typeof key === 'string' ? key : write(entity);
+    if (identity === undefined) return -1;
+    let index = known.get(identity);
+    if (index === undefined) {
+      index = representations.push(known === byText ? identity : (write(entity) ?? '')) - 1;
+      known.set(identity, index);
+    }
     return index;
-  });
-  return { representations, entities, indexes };
+  };
+  return { entities, indexes: entities.map(indexOf), representations };
+}
+
+function mapIn(maps: Map<string, Map<string, number>>, name: string): Map<string, number> {
+  const known = maps.get(name) ?? new Map<string, number>();
+  maps.set(name, known);
+  return known;
 }
 
 function entitiesIn({ _entities: entities }: Tree, expected: number): readonly unknown[] {

@@ -7,8 +7,13 @@ import { rewrite } from './rewrite.ts';
 
 type Tree = Record<string, unknown>;
 
-/** The JSON by which a subgraph finds an entity, or undefined when the entity lacks something of it. */
-export type Represent = (entity: Tree) => string | undefined;
+/** How entities of one type are told to a subgraph. */
+export interface Represent {
+  /** The JSON by which it finds an entity, or undefined when the entity lacks something of it. */
+  write(entity: Tree): string | undefined;
+  /** The one field, always a string where it is known, by which alone such entities are told apart; undefined for others. */
+  readonly onlyKey: string | undefined;
+}
 
 /** Writes a part of a representation; undefined when something that it needs was not fetched. */
 type Write = (source: Tree) => string | undefined;
@@ -21,17 +26,15 @@ export function compileRepresent(
   schema: GraphQLSchema,
   requires: readonly QueryPlanSelectionNode[],
   rewrites: readonly FetchDataRewrite[] | undefined,
-): Represent {
+): (typeName: string) => Represent {
   const byType = new Map<string, Represent>();
-  return (entity) => {
-    const { __typename: typeName } = entity;
-    if (typeof typeName !== 'string') return undefined;
+  return (typeName) => {
     let represent = byType.get(typeName);
     if (represent === undefined) {
       represent = representOf(schema, requires, rewrites, typeName);
       byType.set(typeName, represent);
     }
-    return represent(entity);
+    return represent;
   };
 }
 
@@ -42,15 +45,25 @@ function representOf(
   typeName: string,
 ): Represent {
   const object = { __typename: typeName };
-  const writes = requires.flatMap((one) =>
+  const selected = requires.flatMap((one) =>
     one.kind === 'InlineFragment' && (one.typeCondition === undefined || isObjectOf(schema, object, one.typeCondition))
-      ? [compileSelections(schema, one.selections)]
+      ? [one.selections]
       : [],
   );
+  const writes = selected.map((selections) => compileSelections(schema, selections));
   const [only, ...others] = writes;
-  if (only === undefined) return () => undefined;
+  if (only === undefined) return { write: () => undefined, onlyKey: undefined };
   const needsMore = others.length > 0 || (rewrites !== undefined && rewrites.length > 0);
-  return needsMore ? (entity) => join(schema, writes, rewrites ?? [], entity) : only;
+  return needsMore
+    ? { write: (entity) => join(schema, writes, rewrites ?? [], entity), onlyKey: undefined }
+    : { write: only, onlyKey: onlyKeyIn(selected[0] ?? []) };
+}
+
+/** Its value is shorter to compare than the whole representation. */
+function onlyKeyIn(selections: readonly QueryPlanSelectionNode[]): string | undefined {
+  const [key, ...others] = selections.filter((one) => one.kind !== 'Field' || one.name !== '__typename');
+  const isLeaf = key?.kind === 'Field' && (key.selections ?? []).length === 0;
+  return isLeaf && others.length === 0 ? (key.alias ?? key.name) : undefined;
 }
 
 /** Several fragments for one entity (its keys, and what `@requires` asks for) are one representation. */
