@@ -1,7 +1,7 @@
 import { subgraph as billingSubgraph } from '@bridgework/billing';
 import { sealAuditEntries, verifyAuditChain } from '@bridgework/kernel/audit-seals';
 import { type Database, openDatabase } from '@bridgework/kernel/database';
-import type { Sql } from 'postgres';
+import type { ISql, Sql } from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { issueInvoice, writeClinicRows } from '../support/clinic-rows.ts';
 import { randomFrom, seedOfRun } from '../support/random.ts';
@@ -92,13 +92,16 @@ describe(`${OPERATIONS} operations by chance (TEST_SEED=${seed})`, () => {
 });
 
 /** What somebody with the superuser's hands does to the log, without its triggers; undone afterwards. */
-const tampered = async <Result>(statements: readonly string[], look: (tx: Sql) => Promise<Result>): Promise<Result> => {
+const tampered = async <Result>(
+  statements: readonly string[],
+  look: (tx: ISql) => Promise<Result>,
+): Promise<Result> => {
   const seen: Result[] = [];
   await owner
     .begin(async (tx) => {
       await tx`set local session_replication_role = replica`;
       for (const statement of statements) await tx.unsafe(statement);
-      seen.push(await look(tx as unknown as Sql));
+      seen.push(await look(tx));
       throw new Error('undo');
     })
     .catch((error: Error) => {
@@ -109,7 +112,7 @@ const tampered = async <Result>(statements: readonly string[], look: (tx: Sql) =
   return result;
 };
 
-const faultsIn = (tx: Sql) => tx<{ fault: string; seal_position: string | null }[]>`
+const faultsIn = (tx: ISql) => tx<{ fault: string; seal_position: string | null }[]>`
   select fault, seal_position from audit.verify() where fault <> 'unsealed for more than 5 s'
   order by seal_position nulls last`;
 
@@ -171,7 +174,7 @@ describe('a sealed row', () => {
       `delete from audit.seals where position > ${OPERATIONS - 10}`,
     ];
     const heads = JSON.stringify([head]);
-    const missing = (tx: Sql) => tx`select * from audit.missing_heads(${heads}::text::jsonb) as position`;
+    const missing = (tx: ISql) => tx`select * from audit.missing_heads(${heads}::text::jsonb) as position`;
     expect([...(await tampered(cut, faultsIn))]).toEqual([]);
     expect([...(await tampered(cut, missing))]).toEqual([{ position: String(OPERATIONS) }]);
     const grown = [

@@ -1,4 +1,4 @@
-import type { Sql } from 'postgres';
+import type { ISql, Sql } from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Clinic, startClinic } from '../support/clinic.ts';
 import type { Partner } from '../support/partner.ts';
@@ -27,7 +27,7 @@ async function book(slot: number): Promise<string> {
   return row?.id ?? '';
 }
 
-const move = (sql: Sql, id: string) => sql`
+const move = (sql: ISql, id: string) => sql`
   update appointment.appointments set starts_at = starts_at + interval '1 minute', ends_at = ends_at + interval '1 minute'
   where id = ${id}`;
 
@@ -63,14 +63,14 @@ test('the next walk meets what was written before this one and committed after i
   let first = { seen: [] as Seen[], next: '' };
   await clinic.core
     .begin(async (tx) => {
-      await move(tx as unknown as Sql, late);
+      await move(tx, late);
       await move(clinic.owner, early);
       first = await walk(since);
       throw new Error('rolled back');
     })
     .catch(() => undefined);
   await clinic.core.begin(async (tx) => {
-    await move(tx as unknown as Sql, late);
+    await move(tx, late);
     await move(clinic.owner, early);
     first = await walk(first.next);
   });
@@ -111,7 +111,7 @@ test('a copy that is kept by walks equals the clinic, while eight writers change
       const rollsBack = chance(5) === 0;
       await sql
         .begin(async (tx) => {
-          await move(tx as unknown as Sql, id);
+          await move(tx, id);
           await tx`select pg_sleep(${chance(40) / 1000})`;
           if (rollsBack) throw new Error('changed my mind');
         })

@@ -1,7 +1,7 @@
 import { subgraph } from '@bridgework/billing';
 import { newId } from '@bridgework/kernel/ids';
 import { EVENT_TYPES, EVENTS, projectEvent } from '@bridgework/schema';
-import type { Sql } from 'postgres';
+import type { ISql, Sql } from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestDatabase } from '../support/database.ts';
 import { openSubgraph, partner, type SubgraphUnderTest } from '../support/subgraph.ts';
@@ -121,7 +121,7 @@ describe('confirmations that race with each other and with the core’s own cash
 });
 
 describe.each(EVENT_TYPES)('%s', (type) => {
-  const happen = async (sql: Sql) => {
+  const happen = async (sql: ISql) => {
     const [row] = await sql<{ id: string }[]>`select core_verify.happen(${type}) as id`;
     return row?.id ?? '';
   };
@@ -147,7 +147,7 @@ describe.each(EVENT_TYPES)('%s', (type) => {
   test('is not told when the core rolls back', async () => {
     const before = await lastKey();
     const rolledBack = core.begin(async (tx) => {
-      await happen(tx as unknown as Sql);
+      await happen(tx);
       throw new Error('the core changes its mind');
     });
     await expect(rolledBack).rejects.toThrow('the core changes its mind');
