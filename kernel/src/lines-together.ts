@@ -1,9 +1,10 @@
 import type { pino } from 'pino';
 
-type Destination = Pick<ReturnType<typeof pino.destination>, 'write' | 'flushSync'>;
+type Destination = Pick<ReturnType<typeof pino.destination>, 'write' | 'flush' | 'flushSync'>;
 
 const FLUSH_MS = 100;
-const MAX_LENGTH = 32 * 1024;
+/** Characters. */
+export const MAX_WAITING = 32 * 1024;
 
 /** Those of which lines wait. In front of pino's own listeners, which end the destination. */
 const waiting = new Set<Destination>();
@@ -21,7 +22,7 @@ function flushAll(): void {
 export function linesTogether(destination: Destination): Destination {
   let lines = '';
   let timer: NodeJS.Timeout | undefined;
-  const flush = () => {
+  const hand = () => {
     clearTimeout(timer);
     timer = undefined;
     waiting.delete(together);
@@ -29,18 +30,23 @@ export function linesTogether(destination: Destination): Destination {
     lines = '';
     if (text !== '') destination.write(text);
   };
+  const flush = () => {
+    hand();
+    destination.flush();
+  };
   const together: Destination = {
     write(line) {
       lines += line;
-      if (lines.length >= MAX_LENGTH) flush();
+      if (lines.length >= MAX_WAITING) flush();
       else if (timer === undefined) {
         timer = setTimeout(flush, FLUSH_MS).unref();
         waiting.add(together);
       }
       return true;
     },
+    flush,
     flushSync() {
-      flush();
+      hand();
       destination.flushSync();
     },
   };

@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger as Pino, pino } from 'pino';
-import { linesTogether } from './lines-together.ts';
+import { linesTogether, MAX_WAITING } from './lines-together.ts';
 
 export type Logger = Pino;
 
@@ -26,6 +26,9 @@ const REDACTED_KEYS = [
   'body',
 ];
 
+/** It begins to write when it is told to, not by itself: then a line that must be out at once can be. */
+const DESTINATION = { dest: 1, sync: false, minLength: MAX_WAITING, maxWrite: 2 * MAX_WAITING };
+
 export function createLogger(
   process: string,
   options: { level?: string; pretty?: boolean; destination?: DestinationStream } = {},
@@ -38,7 +41,7 @@ export function createLogger(
     formatters: { level: (label: string) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
   };
-  return pino(settings, options.destination ?? linesTogether(pino.destination({ dest: 1, sync: false })));
+  return pino(settings, options.destination ?? linesTogether(pino.destination(DESTINATION)));
 }
 
 /** For lines whose fields are all known to be harmless, written so often that looking through them would cost. */

@@ -6,6 +6,7 @@ import { createDatabase } from '../support/database.ts';
 
 /** PostgreSQL behind a door that can be shut on everybody at once, in the orderly way of a server that goes down. */
 const open = new Set<Socket>();
+let resetsAtTypes = false;
 const database = await createDatabase();
 const target = new URL(database.ownerUrl);
 const door = createServer((client) => {
@@ -17,6 +18,9 @@ const door = createServer((client) => {
   });
   server.on('close', () => client.destroy());
   for (const one of [client, server]) one.on('error', () => undefined);
+  client.on('data', (chunk: Buffer) => {
+    if (resetsAtTypes && chunk.includes('pg_catalog.pg_type')) client.resetAndDestroy();
+  });
   client.pipe(server).pipe(client);
 });
 const url = new URL(target);
@@ -78,6 +82,20 @@ test('what a transaction still asks for after its connection ended is done nowhe
   expect(await sql`select to_regclass('wanted') as wanted, to_regclass('left_over') as left_over`).toEqual([
     { wanted: null, left_over: null },
   ]);
+  await sql.end();
+});
+
+test('a connection that is reset while its types are asked for fails its statement, and nothing is left uncaught', async () => {
+  const uncaught: unknown[] = [];
+  const note = (reason: unknown) => uncaught.push(reason);
+  process.on('unhandledRejection', note);
+  const sql = postgres(url.href, { max: 1, backoff: () => 0.01 });
+  resetsAtTypes = true;
+  await expect(sql`select 1`).rejects.toMatchObject({ code: 'ECONNRESET' });
+  resetsAtTypes = false;
+  expect(await sql`select '{1,2}'::integer[] as numbers`).toEqual([{ numbers: [1, 2] }]);
+  process.off('unhandledRejection', note);
+  expect(uncaught).toEqual([]);
   await sql.end();
 });
 
