@@ -6,8 +6,8 @@ export interface Load {
   readonly requests: readonly Buffer[];
   readonly connections: number;
   readonly seconds: number;
-  /** At most this many requests in a second, evenly spread; default: as many as are answered. */
-  readonly perSecond?: number;
+  /** At most this many requests in a second, evenly spread, asked for at each; default: as many as are answered. */
+  readonly perSecond?: number | (() => number);
 }
 
 export interface LoadResult {
@@ -60,14 +60,17 @@ interface State {
 
 function drive(state: State, index: number): Promise<void> {
   const { port, requests, perSecond, connections } = state.load;
-  const everyMs = perSecond === undefined ? 0 : (connections / perSecond) * 1000;
+  const everyMs = (): number => {
+    const rate = typeof perSecond === 'function' ? perSecond() : perSecond;
+    return rate === undefined ? 0 : (connections / rate) * 1000;
+  };
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     socket.setNoDelay(true);
-    let due = performance.now() + (everyMs * index) / connections;
+    let due = performance.now() + (everyMs() * index) / connections;
     let pending: Buffer | undefined;
     const send = () => {
-      if (everyMs === 0) due = performance.now();
+      if (perSecond === undefined) due = performance.now();
       const request = requests[state.next % requests.length];
       state.next += 1;
       if (request !== undefined) socket.write(request);
@@ -78,7 +81,7 @@ function drive(state: State, index: number): Promise<void> {
         return resolve();
       }
       const wait = due - performance.now();
-      if (everyMs > 0 && wait > 0.5) setTimeout(send, wait);
+      if (perSecond !== undefined && wait > 0.5) setTimeout(send, wait);
       else send();
     };
     socket.on('connect', sendWhenDue);
@@ -93,7 +96,7 @@ function drive(state: State, index: number): Promise<void> {
       pending = undefined;
       state.latencies.push(performance.now() - due);
       note(state, received);
-      due += everyMs;
+      due += everyMs();
       sendWhenDue();
     });
   });

@@ -72,6 +72,17 @@ export function residentBytes(pid: number): number {
   }
 }
 
+/** CPU time that a process has used, in ms; not a number where the system does not say. */
+export function cpuMs(pid: number): number {
+  try {
+    const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+    const [user, system] = fields.split(' ').slice(11, 13);
+    return (Number(user) + Number(system)) * 10;
+  } catch {
+    return Number.NaN;
+  }
+}
+
 /** Waits until a gateway on this port says that it is ready. */
 export async function untilReady(port: number): Promise<void> {
   for (const deadline = Date.now() + 30_000; Date.now() < deadline; await wait(10)) {

@@ -10,8 +10,8 @@ export interface ReadyDocuments {
   missing(snapshot: ControlSnapshot): string[];
   /** Takes a text that proves itself by its hash; false when it does not. */
   takeText(id: string, text: string): boolean;
-  /** Prepares what has a text and is wanted; lets other work run in between. */
-  prepare(snapshot: ControlSnapshot): Promise<void>;
+  /** Prepares what has a text and is wanted, for as long as it is; lets other work run in between. */
+  prepare(snapshot: ControlSnapshot, isStillWanted: () => boolean): Promise<void>;
   /** Forgets what the snapshot no longer names. */
   forgetOthers(snapshot: ControlSnapshot): void;
 }
@@ -31,8 +31,9 @@ export function createReadyDocuments(
       texts.set(id, text);
       return true;
     },
-    async prepare(snapshot) {
+    async prepare(snapshot, isStillWanted) {
       for (const id of wantedIds(snapshot)) {
+        if (!isStillWanted()) return;
         const text = texts.get(id);
         if (text === undefined || prepared.has(id)) continue;
         const begun = performance.now();

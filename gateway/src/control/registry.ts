@@ -59,6 +59,7 @@ export function followRegistry(options: RegistryOptions): Registry {
   let floor: ControlSnapshot | undefined;
   let generation: Generation | undefined;
   let live = false;
+  let closing = false;
   let completing: Promise<void> | undefined;
 
   /** Tokens and states take effect at once; documents that are new follow when they are ready. */
@@ -88,7 +89,8 @@ export function followRegistry(options: RegistryOptions): Registry {
     for (let done: Held | undefined; held !== undefined && done !== held; ) {
       const target = held;
       await fetchTexts(target.snapshot, documents, options);
-      await documents.prepare(target.snapshot);
+      await documents.prepare(target.snapshot, () => held === target && !closing);
+      if (closing) return;
       if (held === target) {
         generation = buildGeneration(target.snapshot, documents.prepared);
         reportCompiled(target.snapshot, documents, reported, options.spool);
@@ -134,6 +136,7 @@ export function followRegistry(options: RegistryOptions): Registry {
     isCompleting: () => completing !== undefined,
     ready: () => first.reached,
     async close() {
+      closing = true;
       await (await following).close();
       await completing;
     },

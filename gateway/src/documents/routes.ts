@@ -163,9 +163,11 @@ function reportRefused(
   return refusal;
 }
 
+const BYTE_ORDER_MARK = /^\ufeff/;
+
 function parseBody(body: Buffer): unknown {
   try {
-    if (isUtf8(body)) return JSON.parse(body.toString('utf8'));
+    if (isUtf8(body)) return JSON.parse(body.toString('utf8').replace(BYTE_ORDER_MARK, ''));
   } catch {
     // What is no JSON and what is no text are refused alike.
   }

@@ -48,11 +48,18 @@ export function createCompiledQueries(
 
     function compileUnder(coerced: Variables): CompiledQuery | undefined {
       const truths = new Map(conditions.map((one) => [one, coerced[one] === true]));
-      const plain = plainQuery(document, operation, truths, MAX_FIELDS);
-      return plain && compileQuery(schema, operation, plain);
+      try {
+        const plain = plainQuery(document, operation, truths, MAX_FIELDS);
+        return plain && compileQuery(schema, operation, plain);
+      } catch {
+        // What the compiler fails at is run without it.
+        return undefined;
+      }
     }
 
     function find(coerced: Variables): CompiledQuery | undefined {
+      // Of a condition that is null graphql-js reports an error.
+      if (conditions.some((one) => typeof coerced[one] !== 'boolean')) return undefined;
       const key = conditions.reduce((text, one) => `${text} ${coerced[one]}`, name);
       if (kept.has(key)) return keep(key, kept.get(key));
       if (when === 'at-once') return keep(key, compileUnder(coerced));

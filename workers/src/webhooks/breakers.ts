@@ -6,17 +6,23 @@ import { admits, type Breaker, CLOSED, type Observation, observe } from '../outb
  * until when, how often) goes to PostgreSQL with the results that caused it, and comes back with each claim.
  */
 export interface Breakers {
-  /** Takes over what PostgreSQL says. */
-  adopt(endpoint: ClaimedEndpoint): void;
+  /** Where the changes of this worker stand; to be asked before PostgreSQL is. */
+  mark(): number;
+  /** Takes over what PostgreSQL said, unless something has changed here since the mark. */
+  adopt(endpoint: ClaimedEndpoint, mark: number): void;
   observe(endpoint: ClaimedEndpoint, seen: Observation): void;
   admits(endpointId: string): boolean;
-  /** Changes since the last call, to be stored. */
-  takeChanges(): readonly BreakerChange[];
+  /** Changes since the last call, to be stored; `stored` is called when they are, or never will be. */
+  takeChanges(): { readonly changes: readonly BreakerChange[]; stored(): void };
 }
 
 export function createBreakers(now: () => Date): Breakers {
   const breakers = new Map<string, Breaker>();
   const changed = new Map<string, number>();
+  /** How many writes of its changes are under way. */
+  const storing = new Map<string, number>();
+  const lastChange = new Map<string, number>();
+  let count = 0;
 
   const changeOf = ([id, endpointKey]: [string, number]): BreakerChange => {
     const { state, openUntilMs, opens, probes } = breakers.get(id) ?? CLOSED;
@@ -24,9 +30,10 @@ export function createBreakers(now: () => Date): Breakers {
   };
 
   return {
-    adopt({ id, breaker: stored }) {
-      // What is not stored yet is newer than what was read.
-      if (changed.has(id)) return;
+    mark: () => count,
+    adopt({ id, breaker: stored }, mark) {
+      // What is not stored yet, or was not when the claim began, is newer than what was read.
+      if (changed.has(id) || storing.has(id) || (lastChange.get(id) ?? 0) > mark) return;
       const known = breakers.get(id) ?? CLOSED;
       if (known.state === stored.state && known.opens === stored.opens && known.probes === stored.probes) return;
       const { state, opens, probes, waitMs } = stored;
@@ -41,13 +48,27 @@ export function createBreakers(now: () => Date): Breakers {
       breakers.set(id, after);
       if (after.state !== before.state || after.opens !== before.opens || after.probes !== before.probes) {
         changed.set(id, key);
+        lastChange.set(id, ++count);
       }
     },
     admits: (id) => admits(breakers.get(id) ?? CLOSED, now().getTime()) !== 'none',
     takeChanges() {
       const changes = [...changed].map(changeOf);
+      const ids = [...changed.keys()];
       changed.clear();
-      return changes;
+      for (const id of ids) storing.set(id, (storing.get(id) ?? 0) + 1);
+      return {
+        changes,
+        stored() {
+          for (const id of ids) {
+            const left = (storing.get(id) ?? 1) - 1;
+            if (left > 0) storing.set(id, left);
+            else storing.delete(id);
+            // A claim that began before this was stored has read what was before.
+            lastChange.set(id, ++count);
+          }
+        },
+      };
     },
   };
 }

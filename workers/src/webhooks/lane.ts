@@ -72,9 +72,10 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
   }
 
   async function take(turn: Turn, endpointId: string): Promise<boolean> {
-    const claim = (): Promise<Batch | null> => {
+    const claim = async (): Promise<Claimed | null> => {
       turn.news = false;
-      return claimBatch(ctx, {
+      const mark = options.breakers.mark();
+      const batch = await claimBatch(ctx, {
         endpointId,
         maxDeliveries: MAX_BATCH,
         batchesAhead: turn.sent === 0 ? BATCHES_AHEAD : 1,
@@ -82,6 +83,7 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
         leaseMarginMs: options.leaseMarginMs,
         ownLeases: [...turn.leases],
       });
+      return batch && { ...batch, mark };
     };
     let claimed = claim();
     while (!(closing || turn.over)) {
@@ -89,7 +91,7 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
       if (batch === null) {
         if (turn.unsettled === 0 && !turn.news) {
           // At once: who gives notice from now on is told that nobody looks.
-          turns.delete(endpointId);
+          if (turns.get(endpointId) === turn) turns.delete(endpointId);
           return false;
         }
         // What is due may wait for what is not settled (ordering), or come meanwhile.
@@ -98,9 +100,9 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
         claimed = claim();
         continue;
       }
-      options.breakers.adopt(batch.endpoint);
+      options.breakers.adopt(batch.endpoint, batch.mark);
       // The next batch is claimed while the last of this one are sent: the lane does not idle between the two.
-      let next: Promise<Batch | null> | undefined;
+      let next: Promise<Claimed | null> | undefined;
       const sent = await sendBatch(turn, batch, () => {
         if (!batch.isLast && next === undefined) {
           next = claim();
@@ -111,15 +113,20 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
         if (next !== undefined) await giveBack(await next);
         return !closing;
       }
-      claimed = next ?? settledThenClaim(turn, claim);
+      claimed = next ?? settledThenClaim(turn, batch, claim);
     }
     await giveBack(await claimed);
     return !closing;
   }
 
   /** When a batch held all that was due: the next look is worth it once this is settled, or something new has come. */
-  async function settledThenClaim(turn: Turn, claim: () => Promise<Batch | null>): Promise<Batch | null> {
-    while (turn.unsettled > 0 && !turn.news && !(closing || turn.over)) await turn.change();
+  async function settledThenClaim(
+    turn: Turn,
+    { isSuspect }: Batch,
+    claim: () => Promise<Claimed | null>,
+  ): Promise<Claimed | null> {
+    // Beside what may be what kills workers nothing goes, however new.
+    while (turn.unsettled > 0 && (isSuspect || !turn.news) && !(closing || turn.over)) await turn.change();
     return closing || turn.over ? null : claim();
   }
 
@@ -147,7 +154,9 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
         return false;
       }
       start(turn, batch, delivery, secrets, settled);
-      if (batch.deliveries.length - at <= batch.capacity && !batch.isSuspect) almostSent();
+      // What a probe or a suspect comes to decides what follows.
+      const goesOn = !batch.isSuspect && batch.endpoint.breaker.state === 'closed';
+      if (goesOn && batch.deliveries.length - at <= batch.capacity) almostSent();
     }
     return true;
   }
@@ -186,22 +195,27 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
     answered: () => void,
   ): Promise<void> {
     const startedAt = ctx.now();
-    const { outcome, responsePrefix, durationMs } = await post(batch.endpoint, delivery, secrets, startedAt).finally(
-      answered,
-    );
+    const answer = await post(batch.endpoint, delivery, secrets, startedAt).catch((error: unknown) => {
+      answered();
+      throw error;
+    });
+    const { outcome, responsePrefix, durationMs } = answer;
     if (closing && outcome.kind === 'failed' && outcome.failure === 'reset') {
+      answered();
       // Most likely it was we who hung up. That is no attempt of the receiver's: the next worker makes it.
       return options.settler.release([leaseOf(batch, delivery)]);
     }
-    const verdict = judge(outcome, {
-      attemptsMade: delivery.attempts + 1,
-      scheduleSeconds: batch.endpoint.scheduleSeconds ?? options.scheduleSeconds ?? DEFAULT_SCHEDULE_SECONDS,
-      random: options.random(),
-    });
     options.breakers.observe(batch.endpoint, {
       success: isSuccess(outcome),
       unreachable: isUnreachable(outcome),
       atMs: ctx.now().getTime(),
+    });
+    // The breaker first: who waits for the free place looks at it.
+    answered();
+    const verdict = judge(outcome, {
+      attemptsMade: delivery.attempts + 1,
+      scheduleSeconds: batch.endpoint.scheduleSeconds ?? options.scheduleSeconds ?? DEFAULT_SCHEDULE_SECONDS,
+      random: options.random(),
     });
     const attempt = {
       ...leaseOf(batch, delivery),
@@ -256,6 +270,9 @@ export function createLanes(ctx: Context, options: LaneOptions): Lanes {
     },
   };
 }
+
+/** With where the breakers stood before it was claimed. */
+type Claimed = Batch & { readonly mark: number };
 
 const leaseOf = ({ leaseToken }: Batch, { key, month }: LeasedDelivery): Release => ({
   deliveryKey: key,

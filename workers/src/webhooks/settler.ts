@@ -35,7 +35,7 @@ export function createSettler(ctx: Context, breakers: Breakers): Settler {
     if (open !== undefined) return open;
     const attempts: AttemptResult[] = [];
     const releases: Release[] = [];
-    const done = pause(GATHER_MS).then(() => inTurn(() => write(attempts, releases), leave));
+    const done = pause(GATHER_MS).then(() => write(attempts, releases, () => leave()));
     const gathered = { attempts, releases, done };
     const leave = (): void => {
       if (open === gathered) open = undefined;
@@ -44,10 +44,9 @@ export function createSettler(ctx: Context, breakers: Breakers): Settler {
     return gathered;
   }
 
-  async function inTurn(work: () => Promise<void>, begins: () => void): Promise<void> {
+  async function inTurn(work: () => Promise<void>): Promise<void> {
     if (writes >= MAX_WRITES) await new Promise<void>((resolve) => waiting.push(resolve));
     else writes += 1;
-    begins();
     try {
       await work();
     } finally {
@@ -58,25 +57,33 @@ export function createSettler(ctx: Context, breakers: Breakers): Settler {
   }
 
   /** PostgreSQL may be away for a moment. Until the lease ends we are the ones to say what came of these attempts. */
-  async function write(attempts: readonly AttemptResult[], releases: readonly Release[]): Promise<void> {
+  async function write(
+    attempts: readonly AttemptResult[],
+    releases: readonly Release[],
+    begins: () => void,
+  ): Promise<void> {
     const giveUpAt = performance.now() + GIVE_UP_MS;
-    const changed = breakers.takeChanges();
-    for (;;) {
+    let taken: ReturnType<Breakers['takeChanges']> | undefined;
+    // One try to a turn: who waits for PostgreSQL to come back keeps nobody else from it.
+    for (let isDone = false; !isDone; ) {
       try {
-        const settled = await settleDeliveries(ctx, { attempts, releases, breakers: changed });
-        if (settled < attempts.length) {
-          ctx.log.warn({ count: attempts.length - settled }, 'delivery.result_too_late');
-        }
-        return;
+        await inTurn(async () => {
+          begins();
+          taken ??= breakers.takeChanges();
+          const settled = await settleDeliveries(ctx, { attempts, releases, breakers: taken.changes });
+          if (settled < attempts.length) {
+            ctx.log.warn({ count: attempts.length - settled }, 'delivery.result_too_late');
+          }
+        });
+        isDone = true;
       } catch (error) {
-        if (performance.now() > giveUpAt) {
-          ctx.log.error({ err: error, count: attempts.length }, 'delivery.settle_given_up');
-          return;
-        }
-        ctx.log.warn({ err: error, count: attempts.length }, 'delivery.settle_failed');
-        await pause(RETRY_MS);
+        isDone = performance.now() > giveUpAt;
+        if (isDone) ctx.log.error({ err: error, count: attempts.length }, 'delivery.settle_given_up');
+        else ctx.log.warn({ err: error, count: attempts.length }, 'delivery.settle_failed');
+        if (!isDone) await pause(RETRY_MS);
       }
     }
+    taken?.stored();
   }
 
   return {

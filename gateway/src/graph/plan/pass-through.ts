@@ -20,9 +20,10 @@ export function compilePassThrough(
   const [plan, ...others] = plans;
   const fetch = plan?.node;
   if (others.length > 0 || fetch?.kind !== 'Fetch' || fetch.outputRewrites !== undefined) return undefined;
-  if (!isSame(shape, fetchedShape(schema, fetch.operation))) return undefined;
+  // First: it knows where a shape is too large to be gone through at all.
   const scanner = compileScanner(shape);
-  return scanner && ((answer) => scanner(answer) && isUtf8(answer));
+  if (scanner === undefined || !isSame(shape, fetchedShape(schema, fetch.operation))) return undefined;
+  return (answer) => scanner(answer) && isUtf8(answer);
 }
 
 /** Undefined for a fetch of what callers do not see. */

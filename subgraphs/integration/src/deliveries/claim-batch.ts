@@ -41,6 +41,8 @@ export interface LeasedDelivery extends StoredEvent {
   readonly seq: number;
   /** Attempts made before, in this generation. */
   readonly attempts: number;
+  /** Workers that died while it was on the way. */
+  readonly crashes: number;
   readonly generation: number;
 }
 
@@ -92,8 +94,8 @@ export async function claimBatch(ctx: Context, input: ClaimInput): Promise<Batch
     const leaseMs = endpoint.timeoutMs + input.leaseMarginMs;
     const deliveries = await lease(tx, row, { leaseToken, limit: wanted, leaseMs, withheld });
     if (deliveries.length === 0) return null;
-    const isLast = deliveries.length < wanted && !row.suspects;
-    return { endpoint, leaseToken, capacity, deliveries, isLast, isSuspect: row.suspects };
+    const isSuspect = deliveries.some(({ crashes }) => crashes > 0);
+    return { endpoint, leaseToken, capacity, deliveries, isLast: deliveries.length < wanted && !isSuspect, isSuspect };
   });
 }
 
@@ -114,8 +116,6 @@ interface EndpointRow extends Record<string, unknown>, LiveSecretsColumn {
   readonly scopes: string[];
   readonly open: boolean;
   readonly leased: number;
-  /** Something of it is due whose worker died before. */
-  readonly suspects: boolean;
   /** A manager let something of it go. */
   readonly lets_go: boolean;
 }
@@ -129,8 +129,6 @@ async function lockEndpoint(tx: Tx, { endpointId, ownLeases }: ClaimInput): Prom
       (select count(*)::integer from integration.deliveries d
         where d.endpoint_key = e.key and d.state = 'LEASED'
           and d.lease_token <> all (${`{${ownLeases.join()}}`}::uuid[])) as leased,
-      exists (select from integration.deliveries d
-        where d.endpoint_key = e.key and d.state = 'PENDING' and d.crashes > 0) as suspects,
       e.skip_before is not null as lets_go,
       ${liveSecrets} as secrets
     from integration.webhook_endpoints e
@@ -154,6 +152,7 @@ interface DeliveryRow extends Record<string, unknown> {
   readonly is_test: boolean;
   readonly seq: string;
   readonly attempts: number;
+  readonly crashes: number;
   readonly generation: number;
 }
 
@@ -186,10 +185,9 @@ async function lease(
     : sql`true`;
   const due = sql`d.endpoint_key = ${endpoint.key} and d.state = 'PENDING' and d.next_at <= clock_timestamp()
     and ${told} and ${kept}`;
-  const alone = endpoint.suspects
-    ? sql`d.key = coalesce(
-        (select d.key from integration.deliveries d where ${due} and d.crashes > 0 order by d.seq limit 1), d.key)`
-    : sql`true`;
+  // Of those whose worker died before, one, and nothing beside it.
+  const alone = sql`d.key = coalesce((select d.key from integration.deliveries d
+    where ${due} and ${inOrder} and d.crashes > 0 order by d.seq limit 1), d.key)`;
   const rows = await tx.execute<DeliveryRow>(sql`
     with picked as materialized (
       select d.key, d.event_month from integration.deliveries d
@@ -202,7 +200,7 @@ async function lease(
       from picked where d.key = picked.key and d.event_month = picked.event_month
       returning d.*
     )
-    select d.key, d.event_month::text as month, d.id, d.event_id, d.event_type, d.entity_id, d.seq, d.attempts, d.generation,
+    select d.key, d.event_month::text as month, d.id, d.event_id, d.event_type, d.entity_id, d.seq, d.attempts, d.crashes, d.generation,
       v.entity_type, v.occurred_at, v.data, v.is_test
     from leased d join outbox.events v on v.id = d.event_id and v.event_month = d.event_month
     order by d.seq
@@ -220,6 +218,7 @@ async function lease(
     isTest: row.is_test,
     seq: Number(row.seq),
     attempts: row.attempts,
+    crashes: row.crashes,
     generation: row.generation,
   }));
 }

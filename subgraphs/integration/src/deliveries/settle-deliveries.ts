@@ -125,13 +125,14 @@ async function writeAttempts(tx: Tx, attempts: readonly AttemptResult[]): Promis
       from result r
       where d.key = r."deliveryKey" and d.event_month = r."deliveryMonth" and d.event_month = any(${monthsOf(results)})
         and d.lease_token = r."leaseToken"
-      returning d.key, d.id, d.endpoint_key, d.event_month, d.generation, d.attempts, d.state, d.dead_reason
+      returning d.key, d.id, d.endpoint_key, d.event_month, d.generation, d.attempts, d.state, d.dead_reason,
+        r."leaseToken", r."startedAt", r."durationMs", r.outcome, r."httpStatus", r."responsePrefix"
     ), logged as (
       insert into integration.delivery_attempts (delivery_key, event_month, endpoint_key, generation, number, lease_token,
         started_at, duration_ms, outcome, http_status, response_prefix)
-      select s.key, s.event_month, s.endpoint_key, s.generation, s.attempts, r."leaseToken", r."startedAt",
-        r."durationMs", r.outcome, r."httpStatus", r."responsePrefix"
-      from settled s join result r on r."deliveryKey" = s.key
+      select s.key, s.event_month, s.endpoint_key, s.generation, s.attempts, s."leaseToken", s."startedAt",
+        s."durationMs", s.outcome, s."httpStatus", s."responsePrefix"
+      from settled s
     )
     select s.id, s.endpoint_key, s.state, s.dead_reason, s.attempts, e.id as endpoint_id, i.id as integration_id
     from settled s
