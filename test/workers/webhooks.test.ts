@@ -228,6 +228,37 @@ function suite(openQueue: () => Promise<TestRedis | undefined>): void {
     await eventually(async () => (await delivery(eventId))?.dead_reason === 'poison');
   });
 
+  test('what its worker did not survive is sent alone, whatever comes meanwhile', async () => {
+    const receiver = await clinic.receiver();
+    const elsewhere = await clinic.receiver();
+    const { key } = await clinic.endpoint({ url: receiver.url });
+    const eventId = await clinic.emit();
+    await clinic.sql`update outbox.events set fanned_out_at = now()`;
+    await clinic.sql`
+      insert into integration.deliveries (event_id, event_type, entity_id, endpoint_key, seq)
+      values (${eventId}, 'appointment.completed', 'apt_x', ${key}, 1)`;
+    await clinic.sql`update integration.webhook_endpoints set last_seq = 1 where key = ${key}`;
+    await clinic.sql`update integration.deliveries set state = 'LEASED', crashes = 1, lease_token = gen_random_uuid(),
+      lease_expires_at = now()`;
+    await clinic.endpoint({ url: elsewhere.url });
+    let goOn = (): void => undefined;
+    const told = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    receiver.answer(async (_received, count) => {
+      if (count === 1) await told;
+      return 204;
+    });
+    await clinic.startWorkers();
+    await eventually(() => receiver.events.length === 1);
+    await emitMany(3);
+    await eventually(() => elsewhere.events.length === 3);
+    expect(receiver.events).toHaveLength(1);
+    goOn();
+    await delivered(7);
+    expect(receiver.events.map(({ payload }) => payload.event_id)[0]).toBe(eventId);
+  });
+
   test('paused endpoints and integrations hold their deliveries and lose none', async () => {
     const receiver = await clinic.receiver();
     const integration = await clinic.integration();
@@ -352,6 +383,26 @@ function suite(openQueue: () => Promise<TestRedis | undefined>): void {
     await eventually(async () => (await states()).HELD === 8);
     const [count] = await clinic.sql`select count(*)::integer as n from integration.delivery_attempts`;
     expect(count?.n).toBeLessThanOrEqual(10);
+  });
+
+  test('a probe that fails is the only request that is sent', async () => {
+    const receiver = await clinic.receiver();
+    // Long enough for a worker to claim more meanwhile, if it did.
+    receiver.answer(async () => {
+      for (let look = 0; look < 100; look += 1) await clinic.sql`select 1`;
+      return 500;
+    });
+    const { key } = await clinic.endpoint({ url: receiver.url });
+    await clinic.sql`update integration.webhook_endpoints set breaker_state = 'OPEN', breaker_openings = 1,
+      breaker_opened_at = now(), breaker_retry_at = now() + interval '500 ms' where key = ${key}`;
+    await emitMany(10);
+    await clinic.startWorkers();
+    await eventually(async () => {
+      const [row] = await clinic.sql`select breaker_openings from integration.webhook_endpoints where key = ${key}`;
+      return row?.breaker_openings === 2;
+    });
+    await eventually(async () => (await states()).HELD === 10);
+    expect(receiver.events).toHaveLength(1);
   });
 
   test('a half-open breaker probes, closes and lets everything go', async () => {

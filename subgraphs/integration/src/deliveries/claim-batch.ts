@@ -88,7 +88,7 @@ export async function claimBatch(ctx: Context, input: ClaimInput): Promise<Batch
     // A breaker that tries again sends one request and waits for it.
     const probing = endpoint.breaker.state !== 'closed';
     const capacity = (probing ? 1 : endpoint.maxInFlight) - row.leased;
-    if (capacity <= 0) return null;
+    if (capacity <= 0 || row.suspect_is_out) return null;
     const leaseToken = randomUUID();
     const wanted = probing ? 1 : Math.min(Math.max(capacity * input.batchesAhead, input.expected), input.maxDeliveries);
     const leaseMs = endpoint.timeoutMs + input.leaseMarginMs;
@@ -116,6 +116,8 @@ interface EndpointRow extends Record<string, unknown>, LiveSecretsColumn {
   readonly scopes: string[];
   readonly open: boolean;
   readonly leased: number;
+  /** Something of it is on the way whose worker died before. */
+  readonly suspect_is_out: boolean;
   /** A manager let something of it go. */
   readonly lets_go: boolean;
 }
@@ -129,6 +131,8 @@ async function lockEndpoint(tx: Tx, { endpointId, ownLeases }: ClaimInput): Prom
       (select count(*)::integer from integration.deliveries d
         where d.endpoint_key = e.key and d.state = 'LEASED'
           and d.lease_token <> all (${`{${ownLeases.join()}}`}::uuid[])) as leased,
+      exists (select from integration.deliveries d
+        where d.endpoint_key = e.key and d.state = 'LEASED' and d.crashes > 0) as suspect_is_out,
       e.skip_before is not null as lets_go,
       ${liveSecrets} as secrets
     from integration.webhook_endpoints e
