@@ -1,9 +1,9 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
-import postgres from 'postgres';
+import postgres, { type Sql } from 'postgres';
 import { prepareStatements } from './prepare-statements.ts';
 
-/** A pool of connections under one role. */
-export type Db = PostgresJsDatabase;
+/** A pool of connections under one role, and its driver. */
+export type Db = PostgresJsDatabase & { readonly $client: Sql };
 
 /** A transaction. A function that must not run outside one takes this and not {@link Db}. */
 export type Tx = Parameters<Parameters<Db['transaction']>[0]>[0];

@@ -30,7 +30,13 @@ const MASK = '••••••';
 /** Bidirectional controls, zero-width space, word joiner, byte order mark; not the joiners, which shape letters. */
 const INVISIBLE = /[\u061C\u200B\u200E\u200F\u202A-\u202E\u2060\u2066-\u2069\uFEFF]/gu;
 
+/** Letters of which no two ever make one, neither by a mark nor by joining: nearly all names begin with two of them. */
+const standsAlone = (unit: number): boolean =>
+  (unit >= 0x20 && unit < 0x300) || (unit >= 0x621 && unit <= 0x64a) || Number.isNaN(unit);
+
 function firstGrapheme(text: string): string {
+  // Asking the segmenter costs more than all the rest of a masked name.
+  if (standsAlone(text.charCodeAt(0)) && standsAlone(text.charCodeAt(1))) return text.charAt(0);
   for (const { segment } of graphemes.segment(text)) return segment;
   return '';
 }

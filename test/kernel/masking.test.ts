@@ -20,6 +20,24 @@ describe('a masked name', () => {
     expect(maskName('Ida E\u0301mile')).toBe('Ida É');
   });
 
+  test('is cut where a reader would cut it, whatever two characters a family name begins with', () => {
+    const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
+    const range = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, index) => String.fromCharCode(from + index));
+    const units = [...range(0x20, 0x380), ...range(0x600, 0x700)].filter((unit) => !/[\s\p{Cf}]/u.test(unit));
+    // Some of each range, marks among them.
+    const seconds = units.filter((_, index) => index % 16 === 0);
+    const wrong: string[] = [];
+    for (const first of units) {
+      for (const second of seconds) {
+        const name = `${first}${second}`.normalize('NFC');
+        const [letter] = graphemes.segment(name);
+        if (maskName(`Ana ${name}`) !== `Ana ${letter?.segment}`) wrong.push(name);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
   test('does not take an invisible mark of direction for a letter', () => {
     expect(maskName('سارة \u200fالحربي')).toBe('سارة ا');
   });

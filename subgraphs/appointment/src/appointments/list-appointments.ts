@@ -1,6 +1,7 @@
 import { idArgument } from '@bridgework/kernel/arguments';
 import { decodeInstantCursor, pageSize } from '@bridgework/kernel/connection';
 import type { Context } from '@bridgework/kernel/context';
+import { preparedParts, type WhenGiven } from '@bridgework/kernel/prepared';
 import { and, asc, eq, gte, lt, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { appointments } from '../tables.ts';
@@ -32,28 +33,42 @@ export async function listAppointments(ctx: Context, input: ListAppointments): P
   const first = pageSize(input.first);
   const position = decodeInstantCursor(input.after);
   const { updatedSince } = input.filter;
+  const { startsFrom, startsTo, status, providerId } = input.filter;
   return walk(ctx, { first, after: input.after, position, updatedSince }, (until) =>
-    ctx.db
-      .select(appointmentColumns)
-      .from(appointments)
-      .where(
-        and(
-          ...conditionsOf(input.filter),
-          until === undefined ? undefined : lt(appointments.updatedAt, until),
-          position === null
-            ? undefined
-            : sql`(${appointments.updatedAt}, ${appointments.id}) > (${position.at.toISOString()}::timestamptz, ${position.id})`,
-        ),
-      )
-      .orderBy(asc(appointments.updatedAt), asc(appointments.id))
-      .limit(first + 1),
+    page(ctx, {
+      startsFrom: startsFrom?.toISOString(),
+      startsTo: startsTo?.toISOString(),
+      updatedSince: updatedSince?.toISOString(),
+      status,
+      providerId,
+      until: until?.toISOString(),
+      positionAt: position?.at.toISOString(),
+      positionId: position?.id,
+      limit: first + 1,
+    }),
   );
 }
 
-const conditionsOf = ({ startsFrom, startsTo, updatedSince, status, providerId }: AppointmentFilter) => [
-  startsFrom ? gte(appointments.startsAt, startsFrom) : undefined,
-  startsTo ? lt(appointments.startsAt, startsTo) : undefined,
-  updatedSince ? gte(appointments.updatedAt, updatedSince) : undefined,
-  status ? eq(appointments.status, status) : undefined,
-  providerId ? eq(appointments.providerId, providerId) : undefined,
-];
+const page = preparedParts((db, when: WhenGiven<PagePart>) =>
+  db
+    .select(appointmentColumns)
+    .from(appointments)
+    .where(
+      and(
+        when('startsFrom', (from) => gte(appointments.startsAt, from)),
+        when('startsTo', (to) => lt(appointments.startsAt, to)),
+        when('updatedSince', (since) => gte(appointments.updatedAt, since)),
+        when('status', (status) => eq(appointments.status, status)),
+        when('providerId', (id) => eq(appointments.providerId, id)),
+        when('until', (until) => lt(appointments.updatedAt, until)),
+        when(
+          'positionAt',
+          (at) =>
+            sql`(${appointments.updatedAt}, ${appointments.id}) > (${at}::timestamptz, ${sql.placeholder('positionId')})`,
+        ),
+      ),
+    )
+    .orderBy(asc(appointments.updatedAt), asc(appointments.id))
+    .limit(sql.placeholder('limit')),
+);
+type PagePart = keyof AppointmentFilter | 'until' | 'positionAt' | 'positionId' | 'limit';

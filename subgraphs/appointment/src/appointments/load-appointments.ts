@@ -25,12 +25,11 @@ const byIds = prepared((db) =>
   db
     .select(appointmentColumns)
     .from(appointments)
-    .where(sql`${appointments.id} = any(${sql.placeholder('ids')}::text[])`)
-    .prepare('appointments_by_ids'),
+    .where(sql`${appointments.id} = any(${sql.placeholder('ids')}::text[])`),
 );
 
 /** An appointment by public id; null when there is none. Batched per request. */
 export const appointmentById = loadOne(
-  (ctx, ids: readonly string[]): Promise<Appointment[]> => byIds(ctx).execute({ ids }),
+  (ctx, ids: readonly string[]): Promise<Appointment[]> => byIds(ctx, { ids }),
   (row) => row.id,
 );

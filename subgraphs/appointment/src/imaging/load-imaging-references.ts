@@ -26,15 +26,14 @@ const byIds = prepared((db) =>
   db
     .select(imagingColumns)
     .from(imagingReferences)
-    .where(sql`${imagingReferences.id} = any(${sql.placeholder('ids')}::text[])`)
-    .prepare('imaging_references_by_ids'),
+    .where(sql`${imagingReferences.id} = any(${sql.placeholder('ids')}::text[])`),
 );
 
-export type ImagingReference = Awaited<ReturnType<ReturnType<typeof byIds>['execute']>>[number];
+export type ImagingReference = Awaited<ReturnType<typeof byIds>>[number];
 
 /** A reference to an image by public id; null when there is none. */
 export const imagingReferenceById = loadOne(
-  (ctx, ids: readonly string[]) => byIds(ctx).execute({ ids }),
+  (ctx, ids: readonly string[]) => byIds(ctx, { ids }),
   (row) => row.id,
 );
 

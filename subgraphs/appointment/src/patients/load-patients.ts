@@ -16,12 +16,11 @@ const byIds = prepared((db) =>
   db
     .select(columns)
     .from(patients)
-    .where(sql`${patients.id} = any(${sql.placeholder('ids')}::text[])`)
-    .prepare('patients_by_ids'),
+    .where(sql`${patients.id} = any(${sql.placeholder('ids')}::text[])`),
 );
 
 /** A patient by public id, unmasked: what of it is shown is the resolvers' affair. Null when there is none. */
 export const patientById = loadOne(
-  (ctx, ids: readonly string[]): Promise<Patient[]> => byIds(ctx).execute({ ids }),
+  (ctx, ids: readonly string[]): Promise<Patient[]> => byIds(ctx, { ids }),
   (row) => row.id,
 );

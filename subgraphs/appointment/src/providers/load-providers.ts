@@ -13,26 +13,24 @@ const providersByIds = prepared((db) =>
   db
     .select(providerColumns)
     .from(providers)
-    .where(sql`${providers.id} = any(${sql.placeholder('ids')}::text[])`)
-    .prepare('providers_by_ids'),
+    .where(sql`${providers.id} = any(${sql.placeholder('ids')}::text[])`),
 );
 
 const chairsByIds = prepared((db) =>
   db
     .select(chairColumns)
     .from(chairs)
-    .where(sql`${chairs.id} = any(${sql.placeholder('ids')}::text[])`)
-    .prepare('chairs_by_ids'),
+    .where(sql`${chairs.id} = any(${sql.placeholder('ids')}::text[])`),
 );
 
 /** A provider by public id, those who left the clinic included: past visits name them. Null when there is none. */
 export const providerById = loadOne(
-  (ctx, ids: readonly string[]): Promise<Provider[]> => providersByIds(ctx).execute({ ids }),
+  (ctx, ids: readonly string[]): Promise<Provider[]> => providersByIds(ctx, { ids }),
   (row) => row.id,
 );
 
 /** A chair by public id; null when there is none. */
 export const chairById = loadOne(
-  (ctx, ids: readonly string[]): Promise<Chair[]> => chairsByIds(ctx).execute({ ids }),
+  (ctx, ids: readonly string[]): Promise<Chair[]> => chairsByIds(ctx, { ids }),
   (row) => row.id,
 );

@@ -1,6 +1,7 @@
 import { idArgument } from '@bridgework/kernel/arguments';
 import { decodeInstantCursor, pageSize } from '@bridgework/kernel/connection';
 import type { Context } from '@bridgework/kernel/context';
+import { preparedParts, type WhenGiven } from '@bridgework/kernel/prepared';
 import { and, asc, eq, gte, lt, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { visits } from '../tables.ts';
@@ -32,28 +33,41 @@ export async function listVisits(ctx: Context, input: ListVisits): Promise<WalkP
   const first = pageSize(input.first);
   const position = decodeInstantCursor(input.after);
   const { updatedSince } = input.filter;
+  const { startedFrom, startedTo, status, providerId } = input.filter;
   return walk(ctx, { first, after: input.after, position, updatedSince }, (until) =>
-    ctx.db
-      .select(visitColumns)
-      .from(visits)
-      .where(
-        and(
-          ...conditionsOf(input.filter),
-          until === undefined ? undefined : lt(visits.updatedAt, until),
-          position === null
-            ? undefined
-            : sql`(${visits.updatedAt}, ${visits.id}) > (${position.at.toISOString()}::timestamptz, ${position.id})`,
-        ),
-      )
-      .orderBy(asc(visits.updatedAt), asc(visits.id))
-      .limit(first + 1),
+    page(ctx, {
+      startedFrom: startedFrom?.toISOString(),
+      startedTo: startedTo?.toISOString(),
+      updatedSince: updatedSince?.toISOString(),
+      status,
+      providerId,
+      until: until?.toISOString(),
+      positionAt: position?.at.toISOString(),
+      positionId: position?.id,
+      limit: first + 1,
+    }),
   );
 }
 
-const conditionsOf = ({ startedFrom, startedTo, updatedSince, status, providerId }: VisitFilter) => [
-  startedFrom ? gte(visits.startedAt, startedFrom) : undefined,
-  startedTo ? lt(visits.startedAt, startedTo) : undefined,
-  updatedSince ? gte(visits.updatedAt, updatedSince) : undefined,
-  status ? eq(visits.status, status) : undefined,
-  providerId ? eq(visits.providerId, providerId) : undefined,
-];
+const page = preparedParts((db, when: WhenGiven<PagePart>) =>
+  db
+    .select(visitColumns)
+    .from(visits)
+    .where(
+      and(
+        when('startedFrom', (from) => gte(visits.startedAt, from)),
+        when('startedTo', (to) => lt(visits.startedAt, to)),
+        when('updatedSince', (since) => gte(visits.updatedAt, since)),
+        when('status', (status) => eq(visits.status, status)),
+        when('providerId', (id) => eq(visits.providerId, id)),
+        when('until', (until) => lt(visits.updatedAt, until)),
+        when(
+          'positionAt',
+          (at) => sql`(${visits.updatedAt}, ${visits.id}) > (${at}::timestamptz, ${sql.placeholder('positionId')})`,
+        ),
+      ),
+    )
+    .orderBy(asc(visits.updatedAt), asc(visits.id))
+    .limit(sql.placeholder('limit')),
+);
+type PagePart = keyof VisitFilter | 'until' | 'positionAt' | 'positionId' | 'limit';

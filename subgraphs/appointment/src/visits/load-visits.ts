@@ -22,16 +22,14 @@ const byIds = prepared((db) =>
   db
     .select(visitColumns)
     .from(visits)
-    .where(sql`${visits.id} = any(${sql.placeholder('ids')}::text[])`)
-    .prepare('visits_by_ids'),
+    .where(sql`${visits.id} = any(${sql.placeholder('ids')}::text[])`),
 );
 
 const byAppointments = prepared((db) =>
   db
     .select(visitColumns)
     .from(visits)
-    .where(sql`${visits.appointmentId} = any(${sql.placeholder('ids')}::text[])`)
-    .prepare('visits_by_appointments'),
+    .where(sql`${visits.appointmentId} = any(${sql.placeholder('ids')}::text[])`),
 );
 
 const procedures = prepared((db) =>
@@ -45,24 +43,23 @@ const procedures = prepared((db) =>
     })
     .from(visitProcedures)
     .where(sql`${visitProcedures.visitKey} = any(${sql.placeholder('keys')}::bigint[])`)
-    .orderBy(asc(visitProcedures.key))
-    .prepare('visit_procedures_by_visits'),
+    .orderBy(asc(visitProcedures.key)),
 );
 
 /** A visit by public id; null when there is none. Batched per request. */
 export const visitById = loadOne(
-  (ctx, ids: readonly string[]): Promise<Visit[]> => byIds(ctx).execute({ ids }),
+  (ctx, ids: readonly string[]): Promise<Visit[]> => byIds(ctx, { ids }),
   (row) => row.id,
 );
 
 /** The visit that came of an appointment; null before it began. Batched per request. */
 export const visitOfAppointment = loadOne(
-  (ctx, ids: readonly string[]): Promise<Visit[]> => byAppointments(ctx).execute({ ids }),
+  (ctx, ids: readonly string[]): Promise<Visit[]> => byAppointments(ctx, { ids }),
   (row) => row.appointmentId,
 );
 
 /** What was done in a visit, in order, by the visit's internal key. Batched per request. */
 export const proceduresOfVisit = loadMany(
-  (ctx, keys: readonly number[]) => procedures(ctx).execute({ keys }),
+  (ctx, keys: readonly number[]) => procedures(ctx, { keys }),
   (row) => row.visitKey,
 );

@@ -14,8 +14,7 @@ const lines = prepared((db) =>
     })
     .from(invoiceLines)
     .where(sql`${invoiceLines.invoiceKey} = any(${sql.placeholder('keys')}::bigint[])`)
-    .orderBy(asc(invoiceLines.position))
-    .prepare('lines_by_invoices'),
+    .orderBy(asc(invoiceLines.position)),
 );
 
 const plans = prepared((db) =>
@@ -31,8 +30,7 @@ const plans = prepared((db) =>
     })
     .from(installments)
     .where(sql`${installments.invoiceKey} = any(${sql.placeholder('keys')}::bigint[])`)
-    .orderBy(asc(installments.dueOn), asc(installments.number))
-    .prepare('installments_by_invoices'),
+    .orderBy(asc(installments.dueOn), asc(installments.number)),
 );
 
 const received = prepared((db) =>
@@ -49,24 +47,23 @@ const received = prepared((db) =>
     })
     .from(payments)
     .where(sql`${payments.invoiceId} = any(${sql.placeholder('ids')}::text[])`)
-    .orderBy(asc(payments.key))
-    .prepare('payments_by_invoices'),
+    .orderBy(asc(payments.key)),
 );
 
 /** Lines of an invoice by its internal key, in order. Batched per request. */
 export const linesOfInvoice = loadMany(
-  (ctx, keys: readonly number[]) => lines(ctx).execute({ keys }),
+  (ctx, keys: readonly number[]) => lines(ctx, { keys }),
   (row) => row.invoiceKey,
 );
 
 /** The plan of an invoice by its internal key, in order. Batched per request. */
 export const planOfInvoice = loadMany(
-  (ctx, keys: readonly number[]) => plans(ctx).execute({ keys }),
+  (ctx, keys: readonly number[]) => plans(ctx, { keys }),
   (row) => row.invoiceKey,
 );
 
 /** Payments of an invoice by its public id, oldest first. Batched per request. */
 export const paymentsOfInvoice = loadMany(
-  (ctx, ids: readonly string[]) => received(ctx).execute({ ids }),
+  (ctx, ids: readonly string[]) => received(ctx, { ids }),
   (row) => row.invoiceId,
 );

@@ -29,8 +29,7 @@ const byIds = prepared((db) =>
   db
     .select(invoiceColumns)
     .from(invoices)
-    .where(sql`${invoices.id} = any(${sql.placeholder('ids')}::text[]) and ${issued}`)
-    .prepare('invoices_by_ids'),
+    .where(sql`${invoices.id} = any(${sql.placeholder('ids')}::text[]) and ${issued}`),
 );
 
 // One per visit: the one that counts, or the newest of those that were withdrawn.
@@ -39,8 +38,7 @@ const byVisits = prepared((db) =>
     .selectDistinctOn([invoices.visitId], invoiceColumns)
     .from(invoices)
     .where(sql`${invoices.visitId} = any(${sql.placeholder('ids')}::text[]) and ${issued}`)
-    .orderBy(asc(invoices.visitId), sql`${invoices.status} = 'VOID'`, desc(invoices.key))
-    .prepare('invoices_by_visits'),
+    .orderBy(asc(invoices.visitId), sql`${invoices.status} = 'VOID'`, desc(invoices.key)),
 );
 
 const balances = prepared((db) =>
@@ -56,25 +54,24 @@ const balances = prepared((db) =>
         and ${invoices.status} in ('ISSUED', 'PARTIALLY_PAID')`,
     )
     .groupBy(invoices.patientId, invoices.currency)
-    .orderBy(asc(invoices.currency))
-    .prepare('balances_by_patients'),
+    .orderBy(asc(invoices.currency)),
 );
 
 /** An issued invoice by public id; null when there is none or it is a draft. Batched per request. */
 export const invoiceById = loadOne(
-  (ctx, ids: readonly string[]): Promise<Invoice[]> => byIds(ctx).execute({ ids }),
+  (ctx, ids: readonly string[]): Promise<Invoice[]> => byIds(ctx, { ids }),
   (row) => row.id,
 );
 
 /** The invoice of a visit; null when none was issued. Batched per request. */
 export const invoiceOfVisit = loadOne(
-  (ctx, ids: readonly string[]): Promise<Invoice[]> => byVisits(ctx).execute({ ids }),
+  (ctx, ids: readonly string[]): Promise<Invoice[]> => byVisits(ctx, { ids }),
   (row) => row.visitId ?? '',
 );
 
 /** What a patient owes, in minor units, one row per currency in which something is owed. Batched per request. */
 export const balancesOfPatient = loadMany(
-  (ctx, ids: readonly string[]) => balances(ctx).execute({ ids }),
+  (ctx, ids: readonly string[]) => balances(ctx, { ids }),
   (row) => row.patientId,
 );
 

@@ -1,6 +1,7 @@
 import { type Connection, decodeCursor, pageSize, toConnection } from '@bridgework/kernel/connection';
 import type { Context } from '@bridgework/kernel/context';
 import type { PageArguments } from '@bridgework/kernel/page-loader';
+import { preparedParts, type WhenGiven } from '@bridgework/kernel/prepared';
 import { and, asc, eq, lte, sql } from 'drizzle-orm';
 import { items } from '../tables.ts';
 import { type Item, itemColumns } from './item.ts';
@@ -13,17 +14,21 @@ import { type Item, itemColumns } from './item.ts';
 export async function listLowStockItems(ctx: Context, page: PageArguments): Promise<Connection<Item>> {
   const first = pageSize(page.first);
   const position = decodeCursor(page.after);
-  const rows = await ctx.db
+  const rows = await lowItems(ctx, { at: position?.at, id: position?.id, limit: first + 1 });
+  return toConnection(rows, first, page.after, (row) => ({ at: row.sku, id: row.id }));
+}
+
+const lowItems = preparedParts((db, when: WhenGiven<'at' | 'id' | 'limit'>) =>
+  db
     .select(itemColumns)
     .from(items)
     .where(
       and(
         eq(items.active, true),
         lte(items.onHand, items.reorderPoint),
-        position === null ? undefined : sql`(${items.sku}, ${items.id}) > (${position.at}, ${position.id})`,
+        when('at', (at) => sql`(${items.sku}, ${items.id}) > (${at}, ${sql.placeholder('id')})`),
       ),
     )
     .orderBy(asc(items.sku), asc(items.id))
-    .limit(first + 1);
-  return toConnection(rows, first, page.after, (row) => ({ at: row.sku, id: row.id }));
-}
+    .limit(sql.placeholder('limit')),
+);

@@ -8,12 +8,11 @@ const byIds = prepared((db) =>
   db
     .select(itemColumns)
     .from(items)
-    .where(sql`${items.id} = any(${sql.placeholder('ids')}::text[])`)
-    .prepare('items_by_ids'),
+    .where(sql`${items.id} = any(${sql.placeholder('ids')}::text[])`),
 );
 
 /** An item by public id; null when there is none. Batched per request. */
 export const itemById = loadOne(
-  (ctx, ids: readonly string[]): Promise<Item[]> => byIds(ctx).execute({ ids }),
+  (ctx, ids: readonly string[]): Promise<Item[]> => byIds(ctx, { ids }),
   (row) => row.id,
 );

@@ -10,18 +10,18 @@ const byVisits = prepared((db) =>
     .select({
       visitId: visitMaterials.visitId,
       quantity: sql<number>`sum(${visitMaterials.quantity})::int`,
-      item: itemColumns,
+      ...itemColumns,
     })
     .from(visitMaterials)
     .innerJoin(items, eq(items.key, visitMaterials.itemKey))
     .where(sql`${visitMaterials.visitId} = any(${sql.placeholder('ids')}::text[])`)
     .groupBy(visitMaterials.visitId, items.key)
-    .orderBy(asc(visitMaterials.visitId), asc(items.sku))
-    .prepare('materials_by_visits'),
+    .orderBy(asc(visitMaterials.visitId), asc(items.sku)),
 );
 
 /** What a visit used up, by article number; never what it cost. Batched per request. */
 export const materialsOfVisit = loadMany(
-  (ctx, ids: readonly string[]) => byVisits(ctx).execute({ ids }),
+  async (ctx, ids: readonly string[]) =>
+    (await byVisits(ctx, { ids })).map(({ visitId, quantity, ...item }) => ({ visitId, quantity, item })),
   (row) => row.visitId,
 );
