@@ -88,6 +88,8 @@ export function defineRoute<
   type Input = RouteInput<Params, Query, Body, Idempotent, Sort, IfMatch>;
   const { variables, toV1, outcome, sort, location, versionOf, ...row } = definition;
   const query = definition.query ?? NOTHING;
+  const usual = { status: usualStatus(definition.answers), replayed: false };
+  const name = `${row.method} ${row.path}`;
   const route: Route = {
     ...withoutUndefined(row),
     params: definition.params ?? NOTHING,
@@ -99,12 +101,7 @@ export function defineRoute<
     refusals: definition.refusals ?? [],
     answer: async (raw, site) => {
       const input = readInput(route, raw);
-      const binding = {
-        holder: site.holder,
-        route: `${route.method} ${route.path}`,
-        filter: input.query,
-        sort: sort ?? '',
-      };
+      const binding = { holder: site.holder, route: name, filter: input.query, sort: sort ?? '' };
       const { cursor, limit = DEFAULT_LIMIT } = input.pageParameters;
       const page: PageRequest = {
         first: limit,
@@ -114,7 +111,7 @@ export function defineRoute<
       const parsed = { ...input, page } as unknown as Input;
       // The document was validated against the graph and execution proves its result, so data has the document's shape.
       const data = (await site.call(variables(parsed))) as Data;
-      const { status, replayed } = outcome?.(data) ?? { status: usualStatus(definition.answers), replayed: false };
+      const { status, replayed } = outcome?.(data) ?? usual;
       const shown = toV1(data, parsed, site.facts);
       if (sort === undefined) {
         const made = status === 201 ? location?.(shown as Dto) : undefined;

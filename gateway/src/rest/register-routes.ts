@@ -28,12 +28,18 @@ import { answerUnknown, fromFramework } from './unknown-requests.ts';
 import { inV1Names } from './v1-names.ts';
 import { belongsTo, prefixOf, VERSIONS } from './versions.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the frame of REST has learned of it. On the request itself: see docs/decisions/0040. */
+    restAdmission: Admission | undefined;
+  }
+}
+
 interface Frame {
   readonly services: GatewayServices;
   readonly cursors: CursorSeal;
   readonly baseUrl: string;
   readonly routes: readonly Route[];
-  readonly admissions: WeakMap<FastifyRequest, Admission>;
 }
 
 /**
@@ -52,8 +58,8 @@ export async function registerRest(
     cursors: createCursorSeal(services.config.CURSOR_KEY),
     baseUrl: (services.config.PUBLIC_URL ?? '').replace(/\/$/, ''),
     routes,
-    admissions: new WeakMap(),
   };
+  app.decorateRequest('restAdmission', undefined);
   for (const { major, version } of VERSIONS) {
     const own = routes.filter(({ path }) => belongsTo(path, major));
     await mountVersion(app, frame, { prefix: prefixOf(major), version, routes: own });
@@ -65,7 +71,7 @@ async function mountVersion(
   frame: Frame,
   { prefix, version, routes }: { prefix: string; version: string; routes: readonly Route[] },
 ): Promise<void> {
-  const { services, admissions } = frame;
+  const { services } = frame;
   await app.register(
     (rest, _options, done) => {
       rest.removeAllContentTypeParsers();
@@ -73,14 +79,16 @@ async function mountVersion(
       rest.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
       const refuseUnknown = (request: FastifyRequest, reply: FastifyReply) =>
         answerUnknown(frame.baseUrl, routes, request, reply);
-      rest.addHook('onRequest', async (request, reply) => {
+      rest.addHook('onRequest', (request, reply, next) => {
         writeCommonHeaders(reply, version);
         // Before its body is read: what is wrong with that is nothing beside there being no such operation.
-        if (request.is404 || hasEmptyStep(request)) return refuseUnknown(request, reply);
+        if (request.is404 || hasEmptyStep(request)) refuseUnknown(request, reply);
+        else next();
       });
-      rest.addHook('onResponse', async (request, reply) =>
-        noteRequest(services, admissions.get(request), request, reply),
-      );
+      rest.addHook('onResponse', (request, reply, next) => {
+        noteRequest(services, request.restAdmission, request, reply);
+        next();
+      });
       rest.setErrorHandler((error, request, reply) => refuse(frame, error, request, reply));
       rest.setNotFoundHandler(refuseUnknown);
       for (const route of routes) mount(rest, frame, prefix, route);
@@ -115,7 +123,7 @@ function mount(rest: FastifyInstance, frame: Frame, prefix: string, route: Route
 
 async function admit(frame: Frame, route: Route, request: FastifyRequest): Promise<void> {
   const admission: Admission = { route, operationRuns: false };
-  frame.admissions.set(request, admission);
+  request.restAdmission = admission;
   if (route.operation !== undefined) {
     const scope = await frame.services.authenticate(request, (caller) => {
       admission.caller = caller;
@@ -140,7 +148,7 @@ function chooseOperation({ fuller }: Route, { caller }: RequestScope): string | 
 }
 
 async function run(frame: Frame, route: Route, request: FastifyRequest): Promise<RouteAnswer> {
-  const admission = frame.admissions.get(request);
+  const admission = request.restAdmission;
   const scope = admission?.scope;
   const answer = await route.answer(rawOf(request), {
     holder: scope === undefined ? '' : holderOf(scope),
@@ -199,9 +207,9 @@ function proveAnswer(route: Route, { status, body }: RouteAnswer): unknown {
 function judgeDeprecation(frame: Frame, { deprecation }: Route, request: FastifyRequest, reply: FastifyReply): void {
   if (deprecation === undefined) return;
   writeDeprecation(reply, deprecation);
-  const { services, admissions } = frame;
+  const { services } = frame;
   if (services.now() < deprecation.sunset) return;
-  const { caller, operation } = admissions.get(request) ?? {};
+  const { caller, operation } = request.restAdmission ?? {};
   if (caller?.kind === 'integration' && operation !== undefined) {
     services.noteUse({ integrationId: caller.integrationId, tokenId: caller.tokenId, operation });
   }
@@ -210,14 +218,14 @@ function judgeDeprecation(frame: Frame, { deprecation }: Route, request: Fastify
 
 function refuse(frame: Frame, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = refusalOf(fromFramework(thrown) ?? thrown);
-  const { services, admissions } = frame;
+  const { services } = frame;
   if (refusal.code === 'INTERNAL') {
     services.log.error(
       { requestId: request.id, route: request.routeOptions.url, err: refusal.cause },
       'request.failed',
     );
   }
-  const admission = admissions.get(request);
+  const admission = request.restAdmission;
   if (admission !== undefined) {
     admission.problem = refusal.code;
     reportRefusedWrite(services, admission, request.id, refusal);

@@ -30,9 +30,10 @@ export function writeAnswer(
   if (answer.replayed) reply.header(REPLAYED_HEADER, 'true');
   if (answer.location !== undefined) reply.header('location', answer.location);
   if (answer.next !== undefined) addLink(reply, `${route.path}?${answer.next}`, 'next');
-  const etag = answer.version === undefined ? strongEtag(text) : versionedEtag(answer.version, text);
-  if (route.method !== 'GET' && answer.version !== undefined) reply.header('etag', etag);
+  // Hashing the whole answer is dear: not for those that carry no validator.
+  if (route.method !== 'GET' && answer.version !== undefined) reply.header('etag', versionedEtag(answer.version, text));
   if (route.method !== 'GET' || route.personalData) return reply.send(text);
+  const etag = answer.version === undefined ? strongEtag(text) : versionedEtag(answer.version, text);
   return sendUnlessHeld(reply, { text, etag }, ifNoneMatch);
 }
 
