@@ -11,7 +11,7 @@ const database = await createDatabase();
 const { db, close } = openDatabase({ url: database.ownerUrl, applicationName: 'test', maxConnections: 1 });
 const ctx: Context = {
   db,
-  caller: { kind: 'gateway' },
+  caller: { kind: 'gateway', gatewayId: 'gw' },
   now: () => new Date(),
   log: createLogger('test', { level: 'silent' }),
   requestId: 'req_1',

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
 import { DomainError } from '@bridgework/kernel/errors';
 import { z } from 'zod';
 
@@ -26,8 +26,8 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 interface CursorKey {
-  readonly encryption: KeyObject;
-  readonly nonce: KeyObject;
+  readonly encryption: Uint8Array;
+  readonly nonce: Uint8Array;
 }
 
 /**
@@ -87,7 +87,7 @@ function readKey(setting: string): CursorKey {
   const material = Buffer.from(setting.slice(setting.indexOf(':') + 1), 'base64');
   if (material.length < 16) throw new Error('A key of CURSOR_KEY holds at least 16 bytes, base64.');
   const derive = (purpose: string) =>
-    createSecretKey(Buffer.from(hkdfSync('sha256', material, '', `bridgework cursor ${purpose}`, 32)));
+    new Uint8Array(hkdfSync('sha256', material, '', `bridgework cursor ${purpose}`, 32));
   return { encryption: derive('encryption'), nonce: derive('nonce') };
 }
 

@@ -45,8 +45,9 @@ export async function confirmPayment(
     });
     if (request.kind === 'replay') return audited(tx, ctx, { outcome: request.outcome, replayed: true });
     const answer = await decide(tx, terminal, input, now);
-    await finishIdempotentRequest(tx, request.begun, answer.outcome);
-    return audited(tx, ctx, answer);
+    // Neither asks about the other, and both are part of the transaction: they leave together and cost one round trip.
+    await Promise.all([finishIdempotentRequest(tx, request.begun, answer.outcome), audited(tx, ctx, answer)]);
+    return answer;
   });
 }
 
