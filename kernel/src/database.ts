@@ -35,7 +35,7 @@ const PLANS = {
    * sort all that waits to take a few of it, or read what is long done; and a bitmap of an index leaves its dead entries
    * to the next statement too.
    */
-  'by-index': { plan_cache_mode: 'auto', enable_seqscan: 'off', enable_bitmapscan: 'off' },
+  'by-index': { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off', enable_bitmapscan: 'off' },
 };
 
 /**

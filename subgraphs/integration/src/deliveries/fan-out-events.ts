@@ -44,7 +44,7 @@ export async function fanOutEvents(ctx: Context, { limit }: { readonly limit: nu
       insert into integration.deliveries (event_id, event_type, entity_id, event_month, endpoint_key, seq, state)
       select event_id, type, entity_id, event_month, endpoint_key, seq, case when open then 'PENDING' else 'HELD' end
       from numbered order by endpoint_key, seq
-      on conflict do nothing
+      on conflict (event_id, endpoint_key, event_month) do nothing
     ), marked as (
       update outbox.events v set fanned_out_at = clock_timestamp()
       from claimed c where v.key = c.key and v.event_month = c.event_month returning v.key
