@@ -39,7 +39,7 @@ export function generateExport(ctx: Context, given: unknown, idempotencyKey: str
     const day = dayOf(kind, period);
     const known = await findExportOf(ctx.db, kind, day);
     // Rendered before the transaction: it must not stand still while a page is drawn.
-    const prepared = known === null ? await prepare(ctx.db, kind, day) : null;
+    const prepared = known === null ? await prepareOnce(ctx.db, kind, day) : null;
     const { outcome, replayed } = await ctx.db.transaction(async (tx) => {
       const request = await beginIdempotentRequest<Outcome>(tx, ctx, {
         operation: 'generateReportExport',
@@ -66,6 +66,18 @@ interface Prepared {
   readonly files: Readonly<Record<string, string>>;
 }
 
+const preparing = new WeakMap<Db, Map<string, Promise<Prepared>>>();
+
+/** Who asks for the same at the same time shares the drawing of it: whoever records it waits for no other's page. */
+function prepareOnce(db: Db, kind: ExportKind, day: string): Promise<Prepared> {
+  const ofDatabase = preparing.get(db) ?? new Map<string, Promise<Prepared>>();
+  preparing.set(db, ofDatabase);
+  const key = `${kind} ${day}`;
+  const shared = ofDatabase.get(key) ?? prepare(db, kind, day).finally(() => ofDatabase.delete(key));
+  ofDatabase.set(key, shared);
+  return shared;
+}
+
 async function prepare(db: Db, kind: ExportKind, day: string): Promise<Prepared> {
   const content = makeContent(kind, day, await compute(db, kind, day));
   const files = Object.entries(await renderFiles(content));
@@ -80,12 +92,12 @@ interface Wanted {
 }
 
 async function record(tx: Tx, ctx: Context, { kind, day, prepared, known }: Wanted): Promise<Outcome> {
-  if (prepared === null || known !== null) {
-    if (known === null) throw new Error('Nothing was prepared.');
-    await recordAudit(tx, ctx, { ...STEP, entityId: known.id, result: 'REPLAY' });
-    return { id: known.id, generatedEarlier: true };
-  }
+  if (known !== null) return replayOf(tx, ctx, known);
+  if (prepared === null) throw new Error('Nothing was prepared.');
   await tx.execute(sql`select billing.hold_business_days()`);
+  // Somebody else may have been first while we waited; then there is nothing to compute, and whoever waits behind us waits less.
+  const earlier = await findExportOf(tx, kind, day);
+  if (earlier !== null) return replayOf(tx, ctx, earlier);
   const now = makeContent(kind, day, await compute(tx, kind, day));
   // Between the two looks a payment may have opened a day that nobody had touched before.
   if (now.text !== prepared.content.text) throw new DomainError('TEMPORARILY_UNAVAILABLE', { retryAfterSeconds: 1 });
@@ -96,6 +108,11 @@ async function record(tx: Tx, ctx: Context, { kind, day, prepared, known }: Want
   if (row === undefined) throw new Error('billing.record_export answered nothing.');
   if (!row.fresh) await recordAudit(tx, ctx, { ...STEP, entityId: row.id, result: 'REPLAY' });
   return { id: row.id, generatedEarlier: !row.fresh };
+}
+
+async function replayOf(tx: Tx, ctx: Context, { id }: ReportExport): Promise<Outcome> {
+  await recordAudit(tx, ctx, { ...STEP, entityId: id, result: 'REPLAY' });
+  return { id, generatedEarlier: true };
 }
 
 /** @throws DomainError PERIOD_OPEN */
