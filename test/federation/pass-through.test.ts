@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { buildSchema, parse } from 'graphql';
+import { buildSchema, OperationTypeNode, parse } from 'graphql';
 import { expect, test } from 'vitest';
 import { NO_TRUTHS } from '../../gateway/src/graph/conditions.ts';
 import { compilePassThrough } from '../../gateway/src/graph/plan/pass-through.ts';
@@ -149,8 +149,18 @@ test.each([
 });
 
 test('bytes that are no text do not pass through', () => {
-  const plan = (operation: string) =>
-    [{ kind: 'QueryPlan', node: { kind: 'Fetch', operation } }] as unknown as Parameters<typeof compilePassThrough>[2];
+  const plan = (operation: string): Parameters<typeof compilePassThrough>[2] => [
+    {
+      kind: 'QueryPlan',
+      node: {
+        kind: 'Fetch',
+        serviceName: 'items',
+        operation,
+        operationKind: OperationTypeNode.QUERY,
+        operationName: undefined,
+      },
+    },
+  ];
   const operation = '{ one { id } }';
   const shape = shapeOfOperation(schema, parse(operation), NO_TRUTHS);
   const passesThrough = compilePassThrough(schema, shape, plan(operation));
